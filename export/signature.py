@@ -1,0 +1,71 @@
+"""The tensors of a Keras model as named, flat inputs and outputs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lstm_apps.errors import InputError
+from lstm_apps.features import Arrays
+
+
+class Signature:
+    """Names, shapes and a flat call of a Keras model.
+
+    Args:
+        model: A functional or sequential model that has been built.
+        inputs: Sample inputs, by name, or one array for a model of one input.
+    """
+
+    def __init__(self, model: keras.Model, inputs: Any):
+        if not getattr(model, "inputs", None):
+            raise InputError(
+                "The model has no defined inputs; build it as a functional or sequential model, "
+                "with keras.Input, before exporting it."
+            )
+        self.model = model
+        self.input_names = [t.name for t in model.inputs]
+        output = model.output
+        if isinstance(output, dict):
+            self.output_names = [str(name) for name in sorted(output)]
+        else:
+            self.output_names = [f"output_{i}" for i in range(len(model.outputs))]
+            if len(model.outputs) == 1:
+                self.output_names = ["output"]
+        self.inputs = self._named(inputs)
+
+    def _named(self, inputs: Any) -> Arrays:
+        if not isinstance(inputs, dict):
+            inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+            inputs = dict(zip(self.input_names, inputs, strict=True))
+        if set(inputs) != set(self.input_names):
+            raise InputError(f"The inputs are {sorted(inputs)}, the model's {sorted(self.input_names)}.")
+        return {
+            t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.model.inputs
+        }
+
+    def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model in inference on inputs in the order of `input_names`."""
+        output = self.model(keras.tree.pack_sequence_as(self.model.input, list(flat)), training=False)
+        if isinstance(output, dict):
+            return {name: output[name] for name in self.output_names}
+        return dict(zip(self.output_names, keras.tree.flatten(output), strict=True))
+
+    def specs(self, shape: Callable[[Any], tuple[int | None, ...]]) -> list[tf.TensorSpec]:
+        """Specs of the inputs; `shape` gives each one's from the Keras tensor."""
+        return [tf.TensorSpec(shape(t), t.dtype, name=t.name) for t in self.model.inputs]
+
+    def static_shape(self, tensor: Any) -> tuple[int, ...]:
+        """A tensor's shape with batch one, open sizes as in the sample inputs."""
+        sample = self.inputs[tensor.name].shape
+        return (1, *(s if d is None else d for d, s in zip(tensor.shape[1:], sample[1:], strict=True)))
+
+
+def weights(layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, also while tracing."""
+    with tf.init_scope():
+        cell = layer.cell
+        bias = np.zeros(4 * layer.units) if cell.bias is None else cell.bias.numpy()
+        return tuple(w.astype(np.float32) for w in (cell.kernel.numpy(), cell.recurrent_kernel.numpy(), bias))

@@ -1,0 +1,70 @@
+"""No export without a check: the file is run in its own runtime and compared with Keras."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from export.signature import Signature
+from lstm_apps.features import Arrays
+from lstm_apps.runtime.engines import open_engine
+
+# Part of the outputs' own size that an unquantized export may be off by.
+RELATIVE_TOLERANCE = 1e-4
+
+
+class ParityError(RuntimeError):
+    """An exported file does not compute what the Keras model computes."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported, and how well it does what the Keras model does."""
+
+    path: Path
+    size_bytes: int
+    operators: Counter  # operator name -> how many
+    fused: bool  # every LSTM is the runtime's own operator, none a loop
+    max_abs_error: float  # against Keras, over all outputs on the inputs given
+    tolerance: float
+
+
+def reference(signature: Signature) -> Arrays:
+    """What Keras computes for the signature's inputs."""
+    flat = [keras.ops.convert_to_tensor(signature.inputs[n]) for n in signature.input_names]
+    return {n: keras.ops.convert_to_numpy(t) for n, t in signature.call(*flat).items()}
+
+
+def default_tolerance(expected: Arrays) -> float:
+    """A ten-thousandth of the outputs' spread."""
+    spread = max(float(np.std(a)) for a in expected.values())
+    return RELATIVE_TOLERANCE * (spread or 1.0)
+
+
+def max_abs_error(path: Path, inputs: Arrays, expected: Arrays) -> float:
+    """Run a file twice on `inputs` and return the largest distance from `expected`.
+
+    Twice, because a file that remembers its first call answers the second differently.
+    """
+    engine = open_engine(path)
+    error = 0.0
+    for _ in range(2):
+        found = engine.run(inputs)
+        for name, want in expected.items():
+            if found[name].shape != want.shape:
+                raise ParityError(f"{name} has shape {found[name].shape}, in Keras {want.shape}.")
+            difference = np.abs(found[name].astype(np.float64) - want)
+            error = max(error, float(np.max(np.where(np.isnan(difference), np.inf, difference))))
+    return error
+
+
+def check(path: Path, inputs: Arrays, expected: Arrays, tolerance: float) -> float:
+    """The file's error against Keras; over the tolerance it is a ParityError."""
+    error = max_abs_error(path, inputs, expected)
+    if not error <= tolerance:
+        raise ParityError(
+            f"The exported model is off by up to {error:.3g}, tolerance {tolerance:.3g}; nothing was written."
+        )
+    return error

@@ -1,0 +1,1 @@
+"""Datasets (`sources`) and how they are split (`splits`)."""

@@ -1,0 +1,20 @@
+"""What goes wrong through the input, not through the code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """The input cannot be used. The message says what is wrong, where, and what to do."""
+
+
+class ModelFileError(InputError):
+    """The file is not a model that the runtime can use."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not among `known`, with the nearest one as a hint."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    return InputError(f"Unknown {kind} {name!r}. {hint}")

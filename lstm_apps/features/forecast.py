@@ -1,0 +1,127 @@
+"""Features of a forecaster: the last steps of a series and the calendar of the next ones."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.errors import InputError
+from lstm_apps.features.calendar import calendar
+from lstm_apps.features.frequency import Frequency
+from lstm_apps.features.series import Series, fill_missing, read_series
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ForecastFeatures:
+    """From a table of times and values to the forecaster's inputs, and from its outputs back.
+
+    The scaler's numbers travel inside the model's graph; they stand here too, to build it.
+    """
+
+    time: str  # column of times
+    target: str  # column of values
+    unit: str  # of the values, for people
+    step: str | None  # resample raw rows to this step first; None: they are regular
+    frequency: Frequency
+    seasons: tuple[int, ...]  # periods in steps, shortest first
+    history: int  # steps the model must be given
+    horizon: int  # steps it forecasts
+    quantiles: tuple[float, ...]  # ascending
+    mean: float  # of the training part
+    std: float  # of the training part
+
+    kind = "forecast"
+
+    @classmethod
+    def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
+            history: int, quantiles: tuple[float, ...]) -> "ForecastFeatures":  # fmt: skip
+        """Fit the scaler on the training part of a series, and on nothing else."""
+        std = float(np.nanstd(train.values))
+        if not std > 1e-9 * max(1.0, float(np.nanmax(np.abs(train.values)))):
+            raise InputError(
+                f"The training part of {target!r} is constant; there is nothing to learn."
+            )
+        seasons = train.frequency.seasons()
+        return cls(time, target, unit, step, train.frequency, seasons, history, horizon, quantiles,
+                   mean=float(np.nanmean(train.values)), std=std)  # fmt: skip
+
+    @property
+    def context(self) -> int:
+        """Steps of history that the LSTM reads; the longest season before them serves as lags."""
+        return self.history - self.seasons[-1]
+
+    def windows(self, series: Series, values: np.ndarray, origins: np.ndarray) -> Arrays:
+        """The inputs for forecasts made at `origins`: steps of `series` that are not yet known.
+
+        Args:
+            series: Gives the times.
+            values: (steps,) its values without NaN.
+            origins: (batch,) indices; `values[origin:]` is not read.
+
+        Returns:
+            "history": (batch, history) float32, in the unit of the series; "calendar":
+            (batch, context + horizon, CALENDAR_SIZE) float32, the LSTM's steps, the last
+            `horizon` of them ahead.
+        """
+        at = np.asarray(origins)[:, None]
+        steps = at + np.arange(-self.context, self.horizon)
+        return {
+            "history": values[at + np.arange(-self.history, 0)].astype(np.float32),
+            "calendar": calendar(self.frequency.shift(series.start, steps)),
+        }
+
+    def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, np.ndarray]:
+        """Forecast what follows a table.
+
+        Args:
+            run: The model: named inputs to named outputs.
+            raw: CSV path or table with the columns `time` and `target`, at least `history` steps
+                long; see `read_series`. Missing values are filled with a warning.
+
+        Returns:
+            "time": (horizon,) datetime64[s]; one entry a quantile ("q10", "q50", ...): (horizon,)
+            float32 in `unit`.
+        """
+        series = read_series(raw, self.time, self.target, self.step)
+        if series.frequency != self.frequency:
+            raise InputError(
+                f"The table has a step of {series.frequency}, the model was trained for {self.frequency}."
+            )
+        if len(series) < self.history:
+            raise InputError(
+                f"The table covers {len(series)} steps of {self.frequency}; "
+                f"the model needs the last {self.history}."
+            )
+        series = series[len(series) - self.history :]
+        if not series.measured.any():
+            raise InputError(f"None of the last {self.history} values of {self.target!r} is measured.")
+        values, filled = fill_missing(series)
+        if filled:
+            warnings.warn(
+                f"{filled} of the last {self.history} values of {self.target!r} are missing and were "
+                "filled with the value a season before.",
+                stacklevel=2,
+            )
+        if np.ptp(values) == 0:
+            warnings.warn(
+                f"{self.target!r} is {values[0]:g} throughout the last {self.history} steps: is the "
+                "meter alive?",
+                stacklevel=2,
+            )
+        outputs = run(self.windows(series, values, np.array([self.history])))
+        quantiles = outputs["quantiles"][0]  # (horizon, quantiles)
+        names = [f"q{round(100 * q)}" for q in self.quantiles]
+        times = self.frequency.shift(series.end, np.arange(self.horizon))
+        return {"time": times, **dict(zip(names, quantiles.T, strict=True))}
+
+    def to_dict(self) -> dict:
+        return {**asdict(self), "frequency": str(self.frequency)}
+
+    @classmethod
+    def from_dict(cls, data: dict) -> "ForecastFeatures":
+        data = {**data, "frequency": Frequency.parse(data["frequency"])}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

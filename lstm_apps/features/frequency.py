@@ -1,0 +1,104 @@
+"""The step of a regular time series: seconds or calendar months."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_apps.errors import InputError
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_DAY, _WEEK, _YEAR = 86400, 604800, 365.2425 * 86400
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """`count` units a step; the unit is "s" (seconds) or "M" (calendar months)."""
+
+    count: int
+    unit: str = "s"
+
+    @classmethod
+    def parse(cls, text: str) -> "Frequency":
+        """Read "15min", "1h", "1d", "1w", "30s" or "1M"."""
+        digits = text.rstrip("abcdefghijklmnopqrstuvwxyzM ")
+        unit = text[len(digits) :].strip()
+        count = digits.strip() or "1"
+        if not count.isdigit() or int(count) == 0 or unit not in (*_UNITS, "M"):
+            known = ", ".join((*_UNITS, "M"))
+            raise InputError(f"{text!r} is no time step; write a number and one of {known}: 15min.")
+        return cls(int(count), "M") if unit == "M" else cls(int(count) * _UNITS[unit])
+
+    @classmethod
+    def infer(cls, times: np.ndarray) -> "Frequency":
+        """The step of ascending `times` (datetime64[s]): the commonest distance between them.
+
+        Raises:
+            InputError: Some distance is not a whole number of steps.
+        """
+        day_and_clock = times - times.astype("datetime64[M]").astype("datetime64[s]")
+        months = np.diff(times.astype("datetime64[M]").astype(np.int64))
+        if len(times) > 1 and np.ptp(day_and_clock.astype(np.int64)) == 0 and months.min() > 0:
+            return cls(_commonest(months, times, "months"), "M")
+        return cls(_commonest(np.diff(times.astype(np.int64)), times, "seconds"))
+
+    @property
+    def seconds(self) -> float:
+        """The length of a step in seconds; a month counts as a twelfth of a year."""
+        return self.count * (_YEAR / 12 if self.unit == "M" else 1.0)
+
+    def steps_between(self, start: np.datetime64, times: np.ndarray) -> np.ndarray:
+        """How many steps each of `times` is after `start`."""
+        kind = "datetime64[M]" if self.unit == "M" else "datetime64[s]"
+        distance = (times.astype(kind) - start.astype(kind)).astype(np.int64)
+        return distance // self.count
+
+    def shift(self, start: np.datetime64, steps: np.ndarray | int) -> np.ndarray:
+        """The times `steps` steps after `start`, as datetime64[s]."""
+        count = np.asarray(steps, np.int64) * self.count
+        if self.unit == "s":
+            return start.astype("datetime64[s]") + count.astype("timedelta64[s]")
+        month = start.astype("datetime64[M]")
+        within = start.astype("datetime64[s]") - month.astype("datetime64[s]")
+        return (month + count.astype("timedelta64[M]")).astype("datetime64[s]") + within
+
+    def seasons(self) -> tuple[int, ...]:
+        """The periods to look for, in steps, shortest first.
+
+        Below a day: the two shortest of hour (from 12 steps on), day and week. A day up to a
+        week: the week, where it is a whole number of steps. Otherwise the year.
+        """
+        if self.seconds <= _DAY / 4:
+            found = [
+                int(period // self.seconds)
+                for period, least in ((3600, 12), (_DAY, 4), (_WEEK, 4))
+                if period % self.seconds == 0 and period / self.seconds >= least
+            ]
+            if not found:
+                raise InputError(
+                    f"A step of {self} divides neither day nor week; resample with --step, "
+                    "for instance --step 1h."
+                )
+            return tuple(found[:2])
+        if _WEEK % self.seconds == 0 and _WEEK / self.seconds >= 4:
+            return (int(_WEEK // self.seconds),)
+        return (max(2, round(_YEAR / self.seconds)),)
+
+    def __str__(self) -> str:
+        if self.unit == "M":
+            return f"{self.count}M"
+        unit = next(u for u in ("w", "d", "h", "min", "s") if self.count % _UNITS[u] == 0)
+        return f"{self.count // _UNITS[unit]}{unit}"
+
+
+def _commonest(distances: np.ndarray, times: np.ndarray, unit: str) -> int:
+    values, counts = np.unique(distances, return_counts=True)
+    step = int(values[counts.argmax()])
+    odd = np.flatnonzero(distances % step)
+    if len(odd):
+        first = odd[0]
+        raise InputError(
+            f"The times are irregular: the commonest step is {step} {unit}, but {len(odd)} of "
+            f"{len(distances)} distances are no multiple of it, first after {times[first]}. "
+            "Resample with --step, for instance --step 1h."
+        )
+    return step

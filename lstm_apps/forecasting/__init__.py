@@ -1,0 +1,1 @@
+"""Forecasting: quantiles of the next steps of a series."""

@@ -1,0 +1,143 @@
+"""Honest baselines of a quantile forecast. Each gets the care the model gets: fitted on the
+training part, tuned on validation, given quantiles of its own, run on the same origins."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_apps.data.splits import Part, TimeSplit
+from lstm_apps.features.calendar import calendar
+from lstm_apps.features.forecast import ForecastFeatures
+
+# What a statistical model is fitted on, in longest seasons before the origin: recent habits count.
+_FIT_SEASONS = 8
+# How often it is fitted anew on the way through the test part, in origins.
+_REFIT = 28
+
+
+def names(seasons: tuple[int, ...] = (24, 168)) -> tuple[str, ...]:
+    """The baselines' names for series with these seasons, in the order they are computed."""
+    naive = [f"seasonal naive ({s} steps)" for s in seasons]
+    return (*naive, f"mean of 4 seasons ({seasons[-1]} steps)", _statistical_name(seasons), "gradient-boosted trees")
+
+
+def forecasts(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each baseline's name and its quantiles (origins, horizon, quantiles) on the test part."""
+    name = iter(names(features.seasons))
+    for season in features.seasons:
+        yield next(name), _seasonal(features, split, origins, season, cycles=1)
+    yield next(name), _seasonal(features, split, origins, features.seasons[-1], cycles=4)
+    yield next(name), _statistical(features, split.test, origins)
+    yield next(name), _trees(features, split, origins)
+
+
+def _seasonal(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray, season: int, cycles: int) -> np.ndarray:
+    """The mean of the last `cycles` values at the same phase, with the quantiles that its errors
+    had in the training part, at the same phase of the shortest season and step of the horizon."""
+    horizon, every = features.horizon, features.seasons[0]
+    back = np.maximum(1, np.arange(horizon) // season + 1) * season
+
+    def point(part: Part, at: np.ndarray) -> np.ndarray:
+        steps = at[:, None] + np.arange(horizon)
+        return np.mean([part.values[steps - back - k * season] for k in range(cycles)], axis=0)
+
+    train = split.train
+    reach = (cycles + horizon // season) * season
+    phase = (origins[0] - reach) % every
+    past = train.origins(reach + phase, horizon)
+    past = past[past % every == origins[0] % every]
+    steps = past[:, None] + np.arange(horizon)
+    errors = np.where(train.series.measured[steps], train.values[steps] - point(train, past), np.nan)
+    spread = np.nanquantile(errors, features.quantiles, axis=0).T  # (horizon, quantiles)
+    return point(split.test, origins)[:, :, None] + spread
+
+
+def _statistical_name(seasons: tuple[int, ...]) -> str:
+    return "AutoETS" if seasons[0] <= 24 else "MSTL"  # ETS knows no season over 24 steps
+
+
+def _statistical(features: ForecastFeatures, test: Part, origins: np.ndarray) -> np.ndarray:
+    """Exponential smoothing with its own intervals (statsforecast), on the weeks before each origin."""
+    import pandas as pd
+    from statsforecast import StatsForecast
+    from statsforecast.models import MSTL, AutoETS
+
+    seasons, horizon = features.seasons, features.horizon
+    if _statistical_name(seasons) == "AutoETS":
+        model = AutoETS(season_length=seasons[0], model="AZA")  # additive: values may be 0 or below
+    else:
+        model = MSTL(season_length=list(seasons))
+    every = int(origins[1] - origins[0]) if len(origins) > 1 else horizon
+    end = int(origins[-1]) + horizon
+    # Whole numbers for times: the library needs order only, and months would need their own kind.
+    table = pd.DataFrame({"unique_id": "series", "ds": np.arange(end), "y": test.values[:end]})
+    result = StatsForecast([model], freq=1).cross_validation(
+        df=table,
+        h=horizon,
+        step_size=every,
+        n_windows=len(origins),
+        input_size=min(_FIT_SEASONS * seasons[-1], int(origins[0])),
+        refit=_REFIT,
+        level=sorted({round(abs(2 * q - 1) * 100) for q in features.quantiles if q != 0.5}),
+    )
+
+    def column(q: float) -> str:
+        side = "lo" if q < 0.5 else "hi"
+        return repr(model) if q == 0.5 else f"{model!r}-{side}-{round(abs(2 * q - 1) * 100)}"
+
+    quantiles = result[[column(q) for q in features.quantiles]].to_numpy()
+    return quantiles.reshape(len(origins), horizon, -1)
+
+
+def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> np.ndarray:
+    """What the trees see of each origin and step ahead: the lags and means the seasons offer, the
+    last day, the calendar, the step. (origins * horizon, columns)."""
+    horizon, seasons = features.horizon, features.seasons
+    steps = origins[:, None] + np.arange(horizon)
+    columns = []
+    for season in seasons:
+        back = np.maximum(1, np.arange(horizon) // season + 1) * season
+        cycles = min(7, (features.history - int(back[-1])) // season + 1)
+        lags = [part.values[steps - back - k * season] for k in range(cycles)]
+        columns += [*lags, np.mean(lags, axis=0)]
+    recent = part.values[origins[:, None] - np.arange(1, 4)]  # the last three values
+    last_season = part.values[origins[:, None] - np.arange(1, seasons[0] + 1)]
+    whole = part.values[origins[:, None] - np.arange(1, features.history + 1)]
+    per_origin = [*recent.T, last_season.mean(axis=1), whole.mean(axis=1), whole.std(axis=1)]
+    columns += [np.repeat(c[:, None], horizon, axis=1) for c in per_origin]
+    columns.append(np.broadcast_to(np.arange(horizon), steps.shape))
+    table = np.stack(columns, axis=-1)
+    days = calendar(features.frequency.shift(part.series.start, steps))
+    return np.concatenate([table, days], axis=-1).reshape(len(origins) * horizon, -1)
+
+
+def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) -> np.ndarray:
+    """Gradient-boosted trees on lags and calendar, one a quantile; size chosen on validation."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.metrics import mean_pinball_loss
+
+    def rows(part: Part, every: int) -> tuple[np.ndarray, np.ndarray]:
+        at = part.origins(features.history, features.horizon, every)
+        steps = at[:, None] + np.arange(features.horizon)
+        ok = part.series.measured[steps].ravel()
+        return _tree_table(features, part, at)[ok], part.values[steps].ravel()[ok]
+
+    # Origins at every hour of the day would repeat nearly the same rows 24 times.
+    train_x, train_y = rows(split.train, max(1, features.horizon // 3))
+    validation_x, validation_y = rows(split.validation, features.horizon)
+
+    def fit(quantile: float, leaves: int, rate: float) -> HistGradientBoostingRegressor:
+        model = HistGradientBoostingRegressor(
+            loss="quantile", quantile=quantile, max_leaf_nodes=leaves, learning_rate=rate,
+            max_iter=200, min_samples_leaf=50, l2_regularization=1.0, random_state=0,
+        )  # fmt: skip
+        return model.fit(train_x, train_y)
+
+    def validation_loss(choice: tuple[int, float]) -> float:
+        return mean_pinball_loss(validation_y, fit(0.5, *choice).predict(validation_x), alpha=0.5)
+
+    best = min([(15, 0.03), (15, 0.1), (31, 0.03), (31, 0.1)], key=validation_loss)
+    test_x = _tree_table(features, split.test, origins)
+    quantiles = np.stack([fit(q, *best).predict(test_x) for q in features.quantiles], axis=-1)
+    quantiles.sort(axis=-1)  # fitted one by one they can cross; sorting only helps them
+    return quantiles.reshape(len(origins), features.horizon, -1)

@@ -1,0 +1,238 @@
+"""What all forecasting applications share: one regular series, quantiles of its next steps."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.application import Application, Data, Picture, Request, Scores
+from lstm_apps.data import sources
+from lstm_apps.data.splits import Part, TimeSplit, by_time
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.features.calendar import CALENDAR_SIZE
+from lstm_apps.features.forecast import ForecastFeatures
+from lstm_apps.features.series import Series, read_series
+from lstm_apps.forecasting import baselines
+from lstm_apps.forecasting.metrics import (
+    COVERAGE,
+    MAE,
+    MASE,
+    WQL,
+    score_quantiles,
+    seasonal_naive_error,
+)
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+class Forecasting(Application):
+    """Quantile forecasts of a series, split by time, scored on a rolling origin.
+
+    Horizon and history follow from the step of the series: one short season ahead from two long
+    ones (hours: a day from two weeks), or a quarter of the only season from two of it.
+    """
+
+    domain = "forecasting"
+    layout = "CSV with a header: a column of ISO 8601 times, ascending and regular (or --step), and one of numbers"
+    metrics = (MASE, WQL, MAE, COVERAGE)
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        summary: str,
+        dataset: str,
+        roles: Mapping[str, str],
+        unit: str,
+        test_steps: int,
+        validation_steps: int,
+        presets: Mapping[str, Mapping[str, Any]],
+        seasons: tuple[int, ...],
+    ):
+        self.name = name
+        self.summary = summary
+        self.dataset = dataset
+        self.roles = roles
+        self.unit = unit  # of the default dataset
+        self.test_steps = test_steps  # of the default dataset; a user's series gives a fifth
+        self.validation_steps = validation_steps
+        self.presets = presets
+        self.baselines = baselines.names(seasons)
+
+    def load(self, request: Request) -> Data:
+        for role in request.columns:
+            if role not in self.roles:
+                raise unknown_name(f"column role of {self.name}", role, self.roles)
+        columns = {**self.roles, **request.columns}
+        named = request.path or self.dataset
+        known = sources.SOURCES.get(named)
+        path = sources.get(named) if known else Path(named)
+        series = read_series(path, columns["time"], columns["target"], request.step)
+        own = not known
+        split = self._split(series, own=own or request.step is not None)
+        return Data(
+            split.train,
+            split.validation,
+            split.test,
+            provenance={
+                "source": path.name if own else known.name,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "licence": "the user's own" if own else known.licence,
+                "origin": "the user's own" if own else known.origin,
+                "citation": "" if own else known.citation,
+                "columns": columns,
+                "unit": "" if own else self.unit,
+                "resampled_to": request.step,
+                "frequency": str(series.frequency),
+                "steps": len(series),
+                "not_measured": int((~series.measured).sum()),
+                "first": str(series.start),
+                "validation_from": str(split.validation.series.times[split.validation.begin]),
+                "test_from": str(split.test.series.times[split.test.begin]),
+                "end": str(series.end),
+            },
+        )
+
+    def _split(self, series: Series, own: bool) -> TimeSplit:
+        history, horizon = _spans(series)
+        test, validation = self.test_steps, self.validation_steps
+        if own:
+            test = _whole(len(series) // 5, horizon)
+            validation = _whole(len(series) * 15 // 100, horizon)
+        least = history + 4 * horizon
+        if len(series) - test - validation < least:
+            raise InputError(
+                f"The series has {len(series)} steps of {series.frequency}. To learn a forecast of "
+                f"{horizon} steps from {history}, with 15 % for validation and 20 % for the test, it needs "
+                f"at least {int(least / 0.64) + 1}."
+            )
+        return by_time(series, validation, test)
+
+    def fit_features(self, data: Data) -> ForecastFeatures:
+        history, horizon = _spans(data.train.series)
+        provenance = data.provenance
+        return ForecastFeatures.fit(
+            data.train.series,
+            time=provenance["columns"]["time"],
+            target=provenance["columns"]["target"],
+            unit=provenance["unit"],
+            step=provenance["resampled_to"],
+            horizon=horizon,
+            history=history,
+            quantiles=QUANTILES,
+        )
+
+    def examples(self, features: ForecastFeatures, records: Part) -> "WindowExamples":
+        return WindowExamples(features, records, records.origins(features.history, features.horizon))
+
+    def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.models import forecaster
+
+        return forecaster(
+            history=features.history,
+            horizon=features.horizon,
+            seasons=features.seasons,
+            calendar_size=CALENDAR_SIZE,
+            quantiles=features.quantiles,
+            mean=features.mean,
+            std=features.std,
+            units=units,
+            layers=layers,
+            dropout=dropout,
+        )
+
+    def loss(self, features: ForecastFeatures):
+        from lstm_apps.models import QuantileLoss
+
+        return {"quantiles": QuantileLoss(features.quantiles, features.std)}
+
+    def score(self, features: ForecastFeatures, data: Data, run: Run) -> Scores:
+        examples = self._test_examples(features, data)
+        inputs, _, _ = examples.batch(np.arange(len(examples)), None)
+        return self._score(features, data, run(inputs)["quantiles"])
+
+    def score_baselines(self, features: ForecastFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        split = TimeSplit(data.train, data.validation, data.test)
+        origins = self._test_examples(features, data).origins
+        for name, quantiles in baselines.forecasts(features, split, origins):
+            yield name, self._score(features, data, quantiles)
+
+    def _test_examples(self, features: ForecastFeatures, data: Data) -> "WindowExamples":
+        """Origins one horizon apart through the whole test part, so that each step counts once."""
+        origins = data.test.origins(features.history, features.horizon, every=features.horizon)
+        return WindowExamples(features, data.test, origins)
+
+    def _score(self, features: ForecastFeatures, data: Data, quantiles: np.ndarray) -> Scores:
+        examples = self._test_examples(features, data)
+        _, targets, weights = examples.batch(np.arange(len(examples)), None)
+        train = data.train
+        naive = seasonal_naive_error(train.values, train.series.measured, features.seasons[0])
+        return score_quantiles(
+            quantiles, targets["quantiles"], weights["quantiles"] > 0, features.quantiles, naive
+        )
+
+    def pictures(self, features: ForecastFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.forecasting.pictures import calibration, fan
+
+        examples = self._test_examples(features, data)
+        inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
+        quantiles = run(inputs)["quantiles"]
+        actual = np.where(weights["quantiles"] > 0, targets["quantiles"], np.nan)
+        times = features.frequency.shift(
+            data.test.series.start, examples.origins[:, None] + np.arange(features.horizon)
+        )
+        return [
+            fan(times, actual, quantiles, features),
+            calibration(actual, quantiles, features.quantiles),
+        ]
+
+    def checks(self, features: ForecastFeatures, data: Data) -> Arrays:
+        examples = self._test_examples(features, data)
+        spread = np.linspace(0, len(examples) - 1, num=min(16, len(examples)), dtype=int)
+        return examples.batch(np.unique(spread), None)[0]
+
+    def output_scale(self, features: ForecastFeatures) -> float:
+        return features.std
+
+    def sample_input(self, features: ForecastFeatures, data: Data) -> dict[str, np.ndarray]:
+        origin = self._test_examples(features, data).origins[-1]
+        window = data.test.series[: origin][origin - features.history :]
+        return {features.time: window.times, features.target: window.values}
+
+
+class WindowExamples:
+    """Windows of a series: inputs as `ForecastFeatures.windows`, targets the steps that followed,
+    weight 0 where a step was not measured."""
+
+    def __init__(self, features: ForecastFeatures, part: Part, origins: np.ndarray):
+        if not len(origins):
+            raise InputError(
+                f"No window of {features.history} + {features.horizon} steps fits into this part of the series."
+            )
+        self.features, self.part, self.origins = features, part, origins
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        at = self.origins[indices]
+        ahead = at[:, None] + np.arange(self.features.horizon)
+        inputs = self.features.windows(self.part.series, self.part.values, at)
+        targets = self.part.values[ahead].astype(np.float32)
+        weights = self.part.series.measured[ahead].astype(np.float32)
+        return inputs, {"quantiles": targets}, {"quantiles": weights}
+
+
+def _spans(series: Series) -> tuple[int, int]:
+    """History and horizon in steps."""
+    seasons = series.frequency.seasons()
+    horizon = seasons[0] if len(seasons) > 1 or seasons[0] < 12 else max(1, seasons[0] // 4)
+    return max(2 * seasons[-1], 28), horizon
+
+
+def _whole(steps: int, horizon: int) -> int:
+    """`steps` rounded down to whole horizons, at least two."""
+    return max(2, steps // horizon) * horizon

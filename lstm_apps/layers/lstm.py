@@ -1,0 +1,178 @@
+"""The LSTM over a sequence, as a Keras layer."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from lstm_apps.layers import kernels
+from lstm_apps.layers.cell import LSTMCell
+from lstm_apps.layers.gates import Gates
+
+
+@keras.saving.register_keras_serializable(package="lstm_apps")
+class LSTM(keras.layers.RNN):
+    """Long short-term memory over a sequence, with its gates open to inspection and export.
+
+    Takes every argument of `keras.layers.LSTM`, holds its weights in its order and shapes
+    (`a.set_weights(b.get_weights())` works both ways), and can stand wherever it stands:
+    functional and sequential models, `keras.layers.Bidirectional`, `.keras` files.
+
+    Args:
+        units: Size of the cell and of the hidden state.
+        forget_bias: Initial bias of the forget gate where `unit_forget_bias` is true.
+        **kwargs: As `keras.layers.LSTM`.
+
+    Call arguments:
+        sequences: (batch, time, features).
+        mask: (batch, time) of booleans; the state passes over a step that is False.
+        initial_state: `[h, c]`, each (batch, units); zeros by default.
+        training: Whether dropout is active.
+
+    Returns:
+        (batch, units), or (batch, time, units) with `return_sequences`; followed by h and c with
+        `return_state`.
+
+    Example:
+
+    >>> layer = LSTM(8, return_sequences=True)
+    >>> layer(np.zeros((2, 5, 3), "float32")).shape
+    TensorShape([2, 5, 8])
+    >>> layer.gates(np.zeros((2, 5, 3), "float32"))["forget"].shape
+    TensorShape([2, 5, 8])
+    """
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        use_cudnn="auto",
+        forget_bias=1.0,
+        implementation=2,
+        **kwargs,
+    ):
+        cell = LSTMCell(
+            units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            forget_bias=forget_bias,
+            implementation=implementation,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="lstm_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        if use_cudnn not in ("auto", False):
+            raise ValueError(
+                f"use_cudnn is {use_cudnn!r}, expected 'auto' or False: this layer cannot promise cuDNN."
+            )
+        self.use_cudnn = use_cudnn
+
+    @property
+    def units(self):
+        return self.cell.units
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if isinstance(mask, list | tuple):
+            mask = mask[0]
+        return kernels.run(self, sequences, initial_state, mask, training)
+
+    def gates(self, x, mask=None, initial_state=None) -> dict[str, keras.KerasTensor]:
+        """What every gate did at every step, without dropout.
+
+        Args:
+            x: (batch, time, features).
+            mask: (batch, time) of booleans, or None. At a masked step the gates are what they
+                would have been; cell and hidden state are those carried over it.
+            initial_state: `[h, c]`, each (batch, units); by default zeros, or the layer's own
+                state if it is stateful (which stays as it is).
+
+        Returns:
+            "forget", "input", "candidate", "output", "cell", "hidden", each (batch, time, units),
+            in the order the layer runs: backwards in time with `go_backwards`, as its output is.
+        """
+        x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
+        if not self.built:
+            self.build(x.shape)
+        if initial_state is None:
+            stateful = self.stateful and self.states is not None
+            initial_state = self.states if stateful else self.get_initial_state(x.shape[0])
+        state = [ops.cast(ops.convert_to_tensor(s), self.compute_dtype) for s in initial_state]
+        mask = ops.ones(x.shape[:2], "bool") if mask is None else ops.cast(mask, "bool")
+        steps = ops.swapaxes(x, 0, 1), ops.swapaxes(mask, 0, 1)  # (time, batch, ...)
+        if self.go_backwards:
+            steps = tuple(ops.flip(s, axis=0) for s in steps)
+
+        def step(before, at_t):
+            x_t, valid = at_t
+            now = self.cell.gates(x_t, [before.hidden, before.cell])
+            return now._replace(
+                hidden=tf.where(valid[:, None], now.hidden, before.hidden),
+                cell=tf.where(valid[:, None], now.cell, before.cell),
+            )
+
+        h, c = state
+        before = Gates(*[tf.zeros_like(c)] * 4, cell=c, hidden=h)
+        sequence = tf.scan(step, steps, before)  # each (time, batch, units)
+        return {name: ops.swapaxes(g, 0, 1) for name, g in sequence._asdict().items()}
+
+    def get_config(self):
+        rnn = super().get_config()
+        del rnn["cell"]
+        cell = self.cell.get_config()
+        for key in ("name", "trainable", "dtype"):
+            del cell[key]
+        return {
+            **cell,
+            **rnn,
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            "use_cudnn": self.use_cudnn,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,52 @@
+"""Use an exported model: `load(file)`, then `predict`. Needs numpy and an engine, no TensorFlow.
+
+    >>> from lstm_apps import runtime
+    >>> model = runtime.load("energy.onnx")
+    >>> model.predict("last_two_weeks.csv")
+"""
+
+from pathlib import Path
+from typing import Any
+
+from lstm_apps.errors import ModelFileError
+from lstm_apps.features import from_json
+from lstm_apps.runtime.engines import open_engine
+
+__all__ = ["Model", "load"]
+
+
+class Model:
+    """An exported model with the preprocessing that its file carries.
+
+    Attributes:
+        info: What the file says of itself: application, summary, notice, unit, licence of the
+            data, metrics, parity with Keras.
+        engine: The file in its runtime, for named arrays in and out.
+    """
+
+    def __init__(self, path: str | Path):
+        self.engine = open_engine(path)
+        metadata = self.engine.metadata
+        if not metadata:
+            raise ModelFileError(
+                f"{path} carries no lstm-apps metadata: it was not exported from a run. "
+                "`lstm_apps.runtime.engines.open_engine` runs it on arrays."
+            )
+        try:
+            self._features = from_json(metadata["features"])
+            self.info: dict[str, Any] = dict(metadata["info"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
+
+    def predict(self, raw: Any) -> Any:
+        """The answer for a raw input: what goes in and comes out is the application's.
+
+        For a forecaster: a CSV path or a table with the columns of times and values that it was
+        trained on; the answer holds "time" and one array a quantile.
+        """
+        return self._features.predict(self.engine.run, raw)
+
+
+def load(path: str | Path) -> Model:
+    """Open an exported `.onnx` or `.tflite` file; anything else is a ModelFileError."""
+    return Model(path)

@@ -1,0 +1,154 @@
+"""The two engines behind one call: named arrays in, named arrays out."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lstm_apps.errors import InputError, ModelFileError
+from lstm_apps.features import Arrays
+
+# The name under which metadata stand in a file, and the version of their form.
+METADATA_KEY = "lstm_apps"
+METADATA_VERSION = 1
+
+
+class Engine(Protocol):
+    """A model file in its runtime."""
+
+    inputs: dict[str, tuple[int | None, ...]]  # name -> shape; None: any size
+    metadata: dict[str, Any]  # empty where the file has none
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Outputs by name for a batch of inputs by name. No call sees anything of the one before."""
+
+
+class OnnxEngine:
+    """ONNX Runtime."""
+
+    def __init__(self, content: bytes):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        try:
+            self._session = onnxruntime.InferenceSession(content, options)
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelFileError(f"ONNX Runtime refuses the file: {_first_line(error)}") from error
+        self._types = {i.name: i.type for i in self._session.get_inputs()}
+        self.inputs = {
+            i.name: tuple(d if isinstance(d, int) else None for d in i.shape)
+            for i in self._session.get_inputs()
+        }
+        self._outputs = [o.name for o in self._session.get_outputs()]
+        stored = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self.metadata = _parse_metadata(stored) if stored else {}
+
+    def run(self, inputs: Arrays) -> Arrays:
+        checked = check_inputs(inputs, self.inputs)
+        typed = {n: a.astype(_numpy_type(self._types[n]), copy=False) for n, a in checked.items()}
+        return dict(zip(self._outputs, self._session.run(self._outputs, typed), strict=True))
+
+
+class TFLiteEngine:
+    """LiteRT, one example at a time: a file has a fixed batch of one."""
+
+    def __init__(self, content: bytes):
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise InputError(
+                "Reading .tflite files needs ai-edge-litert: pip install 'lstm-apps[tflite]'."
+            ) from error
+        try:
+            self._interpreter = Interpreter(model_content=content)
+            self._interpreter.allocate_tensors()
+            (signature,) = self._interpreter.get_signature_list() or ("",)
+            self._call = self._interpreter.get_signature_runner(signature)
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"LiteRT refuses the file: {_first_line(error)}") from error
+        details = self._call.get_input_details()
+        self._types = {name: d["dtype"] for name, d in details.items()}
+        self.inputs = {
+            name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()
+        }
+        self.metadata = _tflite_metadata(content)
+
+    def run(self, inputs: Arrays) -> Arrays:
+        checked = check_inputs(inputs, self.inputs)
+        batch = len(next(iter(checked.values())))
+        rows = [
+            self._call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
+            for i in range(batch)
+        ]
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+_ENGINES = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}
+
+
+def open_engine(path: str | Path) -> Engine:
+    """The engine for a model file, by its ending; a file that is none is a ModelFileError."""
+    path = Path(path)
+    if path.suffix not in _ENGINES:
+        raise ModelFileError(f"{path} is no model file: expected a name ending in .onnx or .tflite.")
+    if not path.is_file():
+        raise ModelFileError(f"There is no file {path}.")
+    try:
+        return _ENGINES[path.suffix](path.read_bytes())
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def check_inputs(inputs: Arrays, expected: dict[str, tuple[int | None, ...]]) -> Arrays:
+    """`inputs` if names and shapes fit and all numbers are finite; otherwise an InputError."""
+    if set(inputs) != set(expected):
+        raise InputError(f"The inputs are {sorted(inputs)}, expected {sorted(expected)}.")
+    arrays = {name: np.asarray(inputs[name]) for name in expected}
+    for name, array in arrays.items():
+        shape = expected[name]
+        fits = array.ndim == len(shape) and all(
+            want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+        )
+        if not fits or 0 in array.shape:
+            shown = ", ".join("any" if s is None else str(s) for s in shape)
+            raise InputError(f"Input {name!r} has shape {array.shape}, expected ({shown}).")
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"Input {name!r} holds {array.dtype}, expected numbers.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"Input {name!r} holds NaN or infinity.")
+    if len({len(a) for a in arrays.values()}) > 1:
+        raise InputError(f"The inputs differ in batch size: { {n: len(a) for n, a in arrays.items()} }.")
+    return arrays
+
+
+def _numpy_type(onnx_type: str) -> type:
+    names = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
+    name = onnx_type.removeprefix("tensor(").removesuffix(")")
+    return np.dtype(names.get(name, name)).type
+
+
+def _parse_metadata(text: str | bytes) -> dict[str, Any]:
+    try:
+        metadata = json.loads(text)
+    except ValueError as error:
+        raise ModelFileError(f"its metadata are damaged: {_first_line(error)}") from error
+    if not isinstance(metadata, dict) or metadata.get("version") != METADATA_VERSION:
+        raise ModelFileError(f"its metadata are of another version than {METADATA_VERSION}.")
+    return metadata
+
+
+def _tflite_metadata(content: bytes) -> dict[str, Any]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        if entry.Name() == METADATA_KEY.encode():
+            return _parse_metadata(bytes(model.Buffers(entry.Buffer()).DataAsNumpy()))
+    return {}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

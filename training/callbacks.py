@@ -1,0 +1,64 @@
+"""What happens at the end of an epoch: the best model is kept, the state is saved, training stops
+when validation no longer improves. A training that was interrupted goes on as if it had not been."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from training.run import Run, read_json, write_json
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the best model as `model.keras` and the latest state in `checkpoint/`.
+
+    Early stopping, the best value and the epoch are one state, saved together with model and
+    optimizer; `resume()` brings all of it back.
+
+    Args:
+        run: The run folder.
+        patience: Epochs without a better `val_loss` before training stops.
+    """
+
+    def __init__(self, run: Run, patience: int):
+        super().__init__()
+        self.run = run
+        self.patience = patience
+        self.state = {"epochs_done": 0, "best": float("inf"), "waited": 0, "finished": False}
+
+    @property
+    def _state_file(self) -> Path:
+        return self.run.checkpoint / "state.json"
+
+    @property
+    def _latest(self) -> Path:
+        return self.run.checkpoint / "latest.keras"
+
+    def resume(self) -> keras.Model | None:
+        """The model as it was after the last finished epoch, or None where there is none."""
+        if not self._state_file.is_file():
+            return None
+        self.state = read_json(self._state_file)
+        return keras.models.load_model(self._latest)
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs["val_loss"]
+        if loss < self.state["best"]:
+            self.state.update(best=loss, waited=0)
+            save_model(self.model, self.run.model_file)
+        else:
+            self.state["waited"] += 1
+        if self.state["waited"] >= self.patience:
+            self.model.stop_training = True
+        self.state["epochs_done"] = epoch + 1
+        self.state["finished"] = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        self.run.checkpoint.mkdir(exist_ok=True)
+        save_model(self.model, self._latest)
+        write_json(self._state_file, self.state)
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save beside and rename."""
+    partial = path.with_name(f"partial-{path.name}")
+    model.save(partial)
+    os.replace(partial, path)

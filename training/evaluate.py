@@ -1,0 +1,51 @@
+"""Measure a trained model and its baselines on the test part."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lstm_apps.application import Application, Data, Estimate, Metric, Scores
+from lstm_apps.features import Run as ModelRun
+from training.run import Run, write_json
+
+
+def evaluate(run: Run, data: Data, model: ModelRun, progress: Callable[[str], None] = print) -> dict[str, Any]:
+    """Score model and baselines and write `metrics.json`.
+
+    Args:
+        run: The run folder.
+        data: Its data, from `run.load_data()`.
+        model: The model, from named inputs to named outputs.
+        progress: Told what is being scored.
+
+    Returns:
+        metric -> {"model", "interval", "baselines": {name: value}, "better", "meaning"}.
+    """
+    app, features = run.application, run.features
+    progress("scoring the model")
+    scores = app.score(features, data, model)
+    progress("scoring baselines")
+    baselines = {}
+    for name, of_baseline in app.score_baselines(features, data):
+        progress(f"scored {name}")
+        baselines[name] = of_baseline
+    metrics = {m.name: _row(m, scores, baselines) for m in app.metrics}
+    write_json(run.folder / "metrics.json", metrics)
+    return metrics
+
+
+def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[str, Any]:
+    estimate: Estimate = scores[metric.name]
+    return {
+        "model": estimate.value,
+        "interval": estimate.interval,
+        "baselines": {name: s[metric.name].value for name, s in baselines.items()},
+        "better": metric.better,
+        "meaning": metric.meaning,
+    }
+
+
+def beaten(app: Application, metrics: dict[str, Any], metric: str) -> bool:
+    """Whether the model is better than every baseline by `metric`."""
+    (found,) = (m for m in app.metrics if m.name == metric)
+    row = metrics[metric]
+    return all(found.beats(row["model"], value) for value in row["baselines"].values())

@@ -1,0 +1,128 @@
+"""Train an application."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lstm_apps import application
+from lstm_apps.errors import InputError
+from lstm_apps.features import Arrays, Features
+from training.batches import Batches
+from training.callbacks import Keeper
+from training.config import Config
+from training.run import Run
+
+
+def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) -> Run:
+    """Train as `config` says and leave a run in `folder`.
+
+    Args:
+        config: What to train.
+        folder: A new or empty folder; or, with `resume`, that of an interrupted run with the same
+            configuration.
+        resume: Go on after the last finished epoch.
+        verbose: 1 shows a bar an epoch, 2 a line, 0 nothing.
+
+    Raises:
+        InputError: The data cannot be used; the folder holds another run.
+    """
+    run = Run(Path(folder))
+    app = application.get(config.application)
+    _check_folder(run, config, resume)
+    data = app.load(config.request)
+    features = app.fit_features(data)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.write_config(config, features, data, environment())
+
+    # Seeded anew at every start, resumed or not: what follows must not depend on what came before.
+    keras.utils.set_random_seed(config.seed)
+    keeper = Keeper(run, config.patience)
+    model = keeper.resume() if resume else None
+    train_examples = app.examples(features, data.train)
+    train = Batches(
+        train_examples, config.batch_size, config.seed, config.steps_per_epoch, keeper.state["epochs_done"]
+    )
+    validation = Batches(app.examples(features, data.validation), config.batch_size)
+    if model is None:
+        model = compiled(config, features, steps=len(train))
+    if not keeper.state["finished"]:
+        model.fit(
+            train,
+            validation_data=validation,
+            epochs=config.epochs,
+            initial_epoch=keeper.state["epochs_done"],
+            verbose=verbose,
+            callbacks=[
+                keeper,
+                keras.callbacks.CSVLogger(str(run.history_file), append=resume),
+                keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
+            ],
+        )
+    return run
+
+
+def compiled(config: Config, features: Features, steps: int) -> keras.Model:
+    """The untrained model with optimizer and loss; `steps` batches an epoch."""
+    app = application.get(config.application)
+    policy = "mixed_float16" if config.mixed_precision else "float32"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = app.build(
+            features, units=config.units, layers=config.layers, dropout=config.dropout
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=config.epochs * steps, alpha=0.02
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(
+            schedule, weight_decay=config.weight_decay, clipnorm=config.clipnorm
+        ),
+        loss=app.loss(features),
+    )
+    return model
+
+
+def keras_run(model: keras.Model, batch_size: int = 256):
+    """`model` as a function of named arrays, as the runtime's engines are."""
+
+    def run(inputs: Arrays) -> Arrays:
+        outputs = model.predict(inputs, batch_size=batch_size, verbose=0)
+        return {name: np.asarray(array) for name, array in outputs.items()}
+
+    return run
+
+
+def environment() -> dict[str, str]:
+    """Versions and hardware, for the record."""
+    packages = ("lstm-apps", "tensorflow", "keras", "numpy", "scikit-learn", "statsforecast")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "devices": ", ".join(d.name for d in tf.config.list_physical_devices()),
+        **{name: version(name) for name in packages},
+    }
+
+
+def _check_folder(run: Run, config: Config, resume: bool) -> None:
+    if run.folder.is_file():
+        raise InputError(f"{run.folder} is a file, expected a folder for the run.")
+    if not run.config_file.is_file():
+        if resume:
+            raise InputError(f"There is no run to resume in {run.folder}.")
+        if run.folder.is_dir() and any(run.folder.iterdir()):
+            raise InputError(f"{run.folder} is not empty and holds no run; name another folder with --out.")
+        return
+    if not resume:
+        raise InputError(f"{run.folder} holds a run already; --resume goes on with it, --out names another.")
+    if run.config.to_dict() != config.to_dict():
+        changed = [k for k, v in config.to_dict().items() if run.config.to_dict()[k] != v]
+        raise InputError(f"{run.folder} was begun with another {', '.join(changed)}; it cannot go on with these.")
+
+

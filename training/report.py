@@ -1,0 +1,101 @@
+"""`report.html`: one file that shows what a training came to."""
+
+import base64
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from lstm_apps.application import Data, Picture
+from lstm_apps.layers import LSTM
+from training.fit import keras_run
+from training.run import Run, read_json
+
+
+def write_report(run: Run, data: Data, model: keras.Model) -> Path:
+    """Write the report of an evaluated run; returns its path."""
+    app, features = run.application, run.features
+    pictures = [loss_curves(run.history_file)]
+    pictures += app.pictures(features, data, keras_run(model))
+    one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
+    pictures += gate_maps(model, one_input)
+    exports = run.folder / "export.json"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    html = environment.get_template("report.html.j2").render(
+        app=app,
+        metrics=run.metrics,
+        baselines=next(iter(run.metrics.values()))["baselines"],
+        pictures=[(p.title, p.caption, _png(p.figure)) for p in pictures],
+        provenance=run.provenance,
+        config=run.config.to_dict(),
+        environment=read_json(run.config_file)["environment"],
+        exports=read_json(exports) if exports.is_file() else [],
+        parameters=model.count_params(),
+    )
+    path = run.folder / "report.html"
+    partial = path.with_suffix(".partial")
+    partial.write_text(html, encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def loss_curves(history: Path) -> Picture:
+    """Training and validation loss by epoch."""
+    with history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(r["epoch"]) + 1 for r in rows]
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axis = figure.subplots()
+    for column, label in (("loss", "training"), ("val_loss", "validation")):
+        axis.plot(epochs, [float(r[column]) for r in rows], marker=".", label=label)
+    best = min(rows, key=lambda r: float(r["val_loss"]))
+    axis.axvline(int(best["epoch"]) + 1, color="grey", linewidth=0.8, linestyle=":", label="kept")
+    axis.set(xlabel="epoch", ylabel="loss")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend()
+    return Picture("Loss", "The model of the epoch with the lowest validation loss is kept.", figure)
+
+
+def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture]:
+    """For each LSTM layer of a functional model: what every gate did on one example."""
+    pictures = []
+    for layer in model.layers:
+        if not isinstance(layer, LSTM):
+            continue
+        gates = layer.gates(keras.Model(model.inputs, layer.input)(inputs))
+        maps: dict[str, Any] = {name: keras.ops.convert_to_numpy(g)[0].T for name, g in gates.items()}
+        order = maps["forget"].mean(axis=1).argsort()  # units that forget first on top
+        figure = Figure(figsize=(10, 9), layout="constrained")
+        axes = figure.subplots(len(maps), 1, sharex=True)
+        for axis, (name, values) in zip(axes, maps.items(), strict=True):
+            gate = name in ("forget", "input", "output")
+            limit = 1.0 if gate else max(1e-6, float(np.abs(values).max()))
+            shown = axis.imshow(
+                values[order], aspect="auto", interpolation="nearest",
+                cmap="viridis" if gate else "RdBu_r", vmin=0.0 if gate else -limit, vmax=limit,
+            )  # fmt: skip
+            axis.set_ylabel(name)
+            figure.colorbar(shown, ax=axis, pad=0.01)
+        axes[-1].set_xlabel("step")
+        pictures.append(
+            Picture(
+                f"Gates of {layer.name}",
+                "Units (rows, those that forget fastest on top) over the steps of the last test example.",
+                figure,
+            )
+        )
+    return pictures
+
+
+def _png(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,116 @@
+"""A run folder: what one training leaves behind, and how the rest finds it."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lstm_apps import application
+from lstm_apps.application import Application, Data
+from lstm_apps.errors import InputError
+from lstm_apps.features import Features, from_json, to_json
+from training.config import Config
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training.
+
+    config.json      what was asked for, where the data came from, on what machine
+    features.json    the fitted features
+    model.keras      the model of the best epoch
+    history.csv      losses by epoch
+    metrics.json     metric -> model, baselines (test part)
+    report.html      pictures and tables
+    checkpoint/      where an interrupted training goes on
+    tensorboard/     logs for TensorBoard
+    """
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.json"
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / "model.keras"
+
+    @property
+    def history_file(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint"
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """An existing run; a folder that is none is an InputError."""
+        run = cls(Path(folder))
+        if not run.config_file.is_file():
+            raise InputError(f"{folder} is no run folder: it has no config.json.")
+        return run
+
+    @property
+    def config(self) -> Config:
+        return Config.from_dict(read_json(self.config_file)["config"])
+
+    @property
+    def application(self) -> Application:
+        return application.get(self.config.application)
+
+    @property
+    def features(self) -> Features:
+        return from_json(read_json(self.folder / "features.json"))
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return read_json(self.config_file)["provenance"]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json, or nothing where the run was not evaluated yet."""
+        file = self.folder / "metrics.json"
+        return read_json(file) if file.is_file() else {}
+
+    def load_data(self) -> Data:
+        """The run's data, split as in training; InputError if the file has changed since."""
+        data = self.application.load(self.config.request)
+        if data.provenance["sha256"] != self.provenance["sha256"]:
+            raise InputError(
+                f"{self.provenance['source']} is not what {self.folder} was trained on: its content changed."
+            )
+        return data
+
+    def load_model(self):
+        """The trained Keras model."""
+        import keras
+
+        import lstm_apps.models  # noqa: F401  (registers the layers that the file names)
+
+        if not self.model_file.is_file():
+            raise InputError(f"{self.folder} has no model.keras: its training has not finished an epoch.")
+        return keras.models.load_model(self.model_file)
+
+    def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
+        write_json(
+            self.config_file,
+            {"config": config.to_dict(), "provenance": data.provenance, "environment": environment},
+        )
+        write_json(self.folder / "features.json", to_json(features))
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} is not readable JSON: {error}.") from error
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write beside and rename, so that a crash leaves the old file or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
