@@ -25,6 +25,8 @@ class Signature:
                 "The model has no defined inputs; build it as a functional or sequential model, "
                 "with keras.Input, before exporting it."
             )
+        if isinstance(model, keras.Sequential):
+            model = keras.Model(model.inputs, model.outputs)
         self.model = model
         self.input_names = [t.name for t in model.inputs]
         output = model.output
@@ -47,8 +49,13 @@ class Signature:
         }
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The model in inference on inputs in the order of `input_names`."""
-        output = self.model(keras.tree.pack_sequence_as(self.model.input, list(flat)), training=False)
+        """The model in inference on inputs in the order of `input_names`, its weights constants."""
+        with tf.init_scope():
+            values = [v.numpy() for v in self.model.variables]
+        constants = zip(self.model.variables, map(tf.constant, values), strict=True)
+        with keras.StatelessScope(state_mapping=list(constants)):
+            inputs = keras.tree.pack_sequence_as(self.model.input, list(flat))
+            output = self.model(inputs, training=False)
         if isinstance(output, dict):
             return {name: output[name] for name in self.output_names}
         return dict(zip(self.output_names, keras.tree.flatten(output), strict=True))
@@ -64,8 +71,8 @@ class Signature:
 
 
 def weights(layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, also while tracing."""
-    with tf.init_scope():
-        cell = layer.cell
-        bias = np.zeros(4 * layer.units) if cell.bias is None else cell.bias.numpy()
-        return tuple(w.astype(np.float32) for w in (cell.kernel.numpy(), cell.recurrent_kernel.numpy(), bias))
+    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, inside `Signature.call`."""
+    cell = layer.cell
+    found = [cell.kernel, cell.recurrent_kernel]
+    found.append(tf.zeros(4 * layer.units) if cell.bias is None else cell.bias)
+    return tuple(tf.get_static_value(keras.ops.cast(w, "float32")) for w in found)

@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export.signature import Signature, weights
 from lstm_apps.errors import InputError
 from lstm_apps.layers import kernels
-from lstm_apps.layers.gates import lstm_gates
+from lstm_apps.layers.gates import Gates, lstm_gates
 
 LOOPS = ("WHILE",)
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
@@ -31,13 +31,11 @@ def convert(signature: Signature) -> bytes:
     """The model as a TFLite flatbuffer, batch one, sizes left open by the model as in the inputs."""
     specs = signature.specs(signature.static_shape)
     module = tf.Module()
-    module.model = signature.model  # so that its variables are saved
-    with kernels.use_kernel(_sequence):
-        module.call = tf.function(signature.call, input_signature=specs, autograph=False)
-        module.call.get_concrete_function()
+    module.call = tf.function(signature.call, input_signature=specs, autograph=False)
     with tempfile.TemporaryDirectory() as folder:
         # Only a saved model keeps the functions apart; a frozen graph would inline them.
-        tf.saved_model.save(module, folder, signatures={"serving_default": module.call})
+        with kernels.use_kernel(_sequence):
+            tf.saved_model.save(module, folder, signatures={"serving_default": module.call})
         try:
             content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
         except Exception as error:  # the converter raises its own and MLIR's errors
@@ -66,16 +64,18 @@ def with_metadata(content: bytes, key: str, data: bytes) -> bytes:
 
 def _sequence(layer, sequences, initial_state, mask, training):
     """Run a layer as the function the converter knows, or as a plain loop where it cannot be."""
-    h, c = (tf.convert_to_tensor(s) for s in initial_state)
-    if mask is not None or not _expressible(layer) or not (_is_zero(h) and _is_zero(c)):
-        return _loop(layer, sequences, h, c, mask)
-    def lstm(x, h, c, kernel, recurrent_kernel, bias):
-        def step(x, state):
-            z = tf.matmul(x, kernel) + tf.matmul(state[0], recurrent_kernel)
-            return lstm_gates(z, state[1], bias, tf.tanh, tf.sigmoid)
+    if mask is not None or not _expressible(layer) or not all(map(_is_zero, initial_state)):
+        return kernels.scan(layer, sequences, initial_state, mask, training)
 
-        last, outputs, state = _loop(step, x, h, c, None)
-        return last, outputs, *state, tf.constant(0.0)
+    def lstm(x, h, c, kernel, recurrent_kernel, bias):
+        def step(before, x_t):
+            z = tf.matmul(x_t, kernel) + tf.matmul(before.hidden, recurrent_kernel)
+            return lstm_gates(z, before.cell, bias, tf.tanh, tf.sigmoid)
+
+        steps = tf.transpose(x, [1, 0, 2])  # (time, batch, features)
+        gates = tf.scan(step, steps, Gates(c, c, c, c, cell=c, hidden=h))
+        outputs = tf.transpose(gates.hidden, [1, 0, 2])
+        return outputs[:, -1], outputs, gates.hidden[-1], gates.cell[-1], tf.constant(0.0)
 
     known_to_converter = tf.function(
         lstm,
@@ -89,29 +89,10 @@ def _sequence(layer, sequences, initial_state, mask, training):
     )
     if layer.go_backwards:
         sequences = tf.reverse(sequences, axis=[1])
-    last, outputs, h, c, _ = known_to_converter(sequences, h, c, *map(tf.constant, weights(layer)))
-    return last, outputs, [h, c]
-
-
-def _loop(step, x, h, c, mask):
-    """`step(x, [h, c]) -> Gates` over time, in a loop of builtin operators; Keras's own needs Flex."""
-    batch, time, _ = x.shape
-    steps = tf.transpose(x, [1, 0, 2])  # (time, batch, features)
-    valid = tf.ones((time, batch), tf.bool) if mask is None else tf.transpose(tf.cast(mask, tf.bool))
-    outputs = tf.zeros((time, *h.shape), x.dtype)
-    shown = tf.zeros_like(h)  # what Keras shows at masked steps before the first valid one
-
-    def body(t, h, c, shown, outputs):
-        gates = step(steps[t], [h, c])
-        now = valid[t][:, None]
-        h, c = tf.where(now, gates.hidden, h), tf.where(now, gates.cell, c)
-        shown = tf.where(now, gates.hidden, shown)
-        return t + 1, h, c, shown, tf.tensor_scatter_nd_update(outputs, [[t]], shown[None])
-
-    _, h, c, shown, outputs = tf.while_loop(
-        lambda t, *_: t < time, body, (tf.constant(0), h, c, shown, outputs), maximum_iterations=time
+    last, outputs, h, c, _ = known_to_converter(
+        sequences, *initial_state, *map(tf.constant, weights(layer))
     )
-    return shown, tf.transpose(outputs, [1, 0, 2]), [h, c]
+    return last, outputs, [h, c]
 
 
 def _expressible(layer) -> bool:
