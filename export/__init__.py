@@ -1,14 +1,16 @@
 """How a model leaves: ONNX and TFLite files, each checked against Keras before it appears.
 
-Works on any functional or sequential Keras model, with or without a run folder.
+Works on any functional or sequential Keras model, with or without a run folder; `export.runs`
+exports a run folder.
 """
 
 import json
 import os
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -39,21 +41,14 @@ def to_onnx(
         inputs: What to compare with Keras on: arrays by input name, or one array. Real ones are
             best; by default random normal ones.
         tolerance: Largest error allowed, in the outputs' unit; by default 1e-4 of their spread.
-        metadata: JSON data for the file, as `lstm_apps.runtime.load` reads them.
+        metadata: JSON data for the file, as `lstm_apps.runtime.load` reads them; the parity that
+            was measured is added.
 
     Raises:
         ParityError: The file's outputs differ from Keras's by more; no file is written.
+        InputError: No model that can be exported, or no place to write to.
     """
-    signature = Signature(model, _default_inputs(model) if inputs is None else inputs)
-
-    def content() -> tuple[bytes, Counter]:
-        converted = onnx.convert(signature)
-        if metadata is not None:
-            entry = converted.metadata_props.add()
-            entry.key, entry.value = METADATA_KEY, _json(metadata)
-        return converted.SerializeToString(), onnx.operators(converted)
-
-    return _export(signature, Path(path), ".onnx", content, ("LSTM",), onnx.LOOPS, tolerance)
+    return _export(onnx, model, Path(path), inputs, tolerance, metadata)
 
 
 def to_tflite(
@@ -70,53 +65,58 @@ def to_tflite(
     Sizes that the model leaves open, but for the batch, are fixed to those of `inputs`. For
     arguments and errors see `to_onnx`.
     """
-    signature = Signature(model, _default_inputs(model) if inputs is None else inputs)
-
-    def content() -> tuple[bytes, Counter]:
-        converted = tflite.convert(signature)
-        if metadata is not None:
-            converted = tflite.with_metadata(converted, METADATA_KEY, _json(metadata).encode())
-        return converted, tflite.operators(converted)
-
-    fused = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
-    return _export(signature, Path(path), ".tflite", content, fused, tflite.LOOPS, tolerance)
+    return _export(tflite, model, Path(path), inputs, tolerance, metadata)
 
 
 def _export(
-    signature: Signature,
+    form: ModuleType,  # export.onnx or export.tflite
+    model: keras.Model,
     path: Path,
-    ending: str,
-    content: Callable[[], tuple[bytes, Counter]],
-    fused: tuple[str, ...],
-    loops: tuple[str, ...],
+    inputs: Any,
     tolerance: float | None,
+    metadata: Mapping[str, Any] | None,
 ) -> ExportReport:
     """Convert, write beside, check, rename."""
-    if path.suffix != ending:
-        raise InputError(f"{path} should end in {ending}: runtimes tell files by their ending.")
+    if path.suffix != form.ENDING:
+        raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
-    data, found = content()
+    signature = Signature(model, _default_inputs(model) if inputs is None else inputs)
     expected = verify.reference(signature)
     tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
-    handle, name = tempfile.mkstemp(suffix=ending, prefix=f".{path.stem}-", dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+    content = form.convert(signature)
+    with _beside(path) as beside:
+        beside.write_bytes(content)
         error = verify.check(beside, signature.inputs, expected, tolerance)
-        beside.chmod(0o644)
+        if metadata is not None:
+            parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
+            stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
+            content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
+            beside.write_bytes(content)
+            verify.check(beside, signature.inputs, expected, tolerance)
         os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    operators = form.operators(content)
     return ExportReport(
         path=path,
-        size_bytes=len(data),
-        operators=found,
-        fused=any(found[op] for op in fused) and not any(found[op] for op in loops),
+        size_bytes=len(content),
+        operators=operators,
+        fused=operators[form.FUSED] > 0 and not any(operators[loop] for loop in form.LOOPS),
         max_abs_error=error,
         tolerance=tolerance,
     )
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """An empty file in the same folder, gone at the end unless it was renamed."""
+    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    beside.chmod(0o644)
+    try:
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _default_inputs(model: keras.Model) -> dict[str, np.ndarray]:
@@ -126,7 +126,3 @@ def _default_inputs(model: keras.Model) -> dict[str, np.ndarray]:
         t.name: rng.standard_normal((3, *(16 if d is None else d for d in t.shape[1:]))).astype("float32")
         for t in model.inputs or ()
     }
-
-
-def _json(metadata: Mapping[str, Any]) -> str:
-    return json.dumps({"version": METADATA_VERSION, **metadata}, ensure_ascii=False)

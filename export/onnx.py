@@ -19,11 +19,13 @@ from lstm_apps.layers import kernels
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
+ENDING = ".onnx"
+FUSED = "LSTM"
 LOOPS = ("Loop", "Scan")
 
 
-def convert(signature: Signature) -> onnx.ModelProto:
-    """The model in ONNX; batch and open time axes stay open."""
+def convert(signature: Signature) -> bytes:
+    """The model as an ONNX file; batch and open time axes stay open."""
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
 
     def placeholder(layer, sequences, initial_state, mask, training):
@@ -57,10 +59,17 @@ def convert(signature: Signature) -> onnx.ModelProto:
     _fix_captures(model, captures)
     _name_axes(model, specs)
     onnx.checker.check_model(model, full_check=True)
-    return model
+    return model.SerializeToString()
 
 
-def operators(model: onnx.ModelProto) -> Counter:
+def with_metadata(content: bytes, key: str, data: str) -> bytes:
+    """The file with `data` in its `metadata_props` under `key`."""
+    model = onnx.load_model_from_string(content)
+    onnx.helper.set_model_props(model, {key: data})
+    return model.SerializeToString()
+
+
+def operators(content: bytes) -> Counter:
     """How many nodes of each type the graph has, those inside loops included."""
 
     def count(graph: onnx.GraphProto) -> Counter:
@@ -71,7 +80,7 @@ def operators(model: onnx.ModelProto) -> Counter:
                     found += count(attribute.g)
         return found
 
-    return count(model.graph)
+    return count(onnx.load_model_from_string(content).graph)
 
 
 def _expressible(layer) -> bool:

@@ -38,15 +38,18 @@ class Signature:
                 self.output_names = ["output"]
         self.inputs = self._named(inputs)
 
+    @property
+    def examples(self) -> int:
+        """How many examples the sample inputs hold."""
+        return len(next(iter(self.inputs.values())))
+
     def _named(self, inputs: Any) -> Arrays:
         if not isinstance(inputs, dict):
             inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
             inputs = dict(zip(self.input_names, inputs, strict=True))
         if set(inputs) != set(self.input_names):
             raise InputError(f"The inputs are {sorted(inputs)}, the model's {sorted(self.input_names)}.")
-        return {
-            t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.model.inputs
-        }
+        return {t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.model.inputs}
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model in inference on inputs in the order of `input_names`, its weights constants."""

@@ -21,6 +21,8 @@ from lstm_apps.errors import InputError
 from lstm_apps.layers import kernels
 from lstm_apps.layers.gates import Gates, lstm_gates
 
+ENDING = ".tflite"
+FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 LOOPS = ("WHILE",)
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 # Places among the operator's 24 inputs.
@@ -44,22 +46,22 @@ def convert(signature: Signature) -> bytes:
     return _pack(_with_own_state(_unpack(content)))
 
 
-def operators(content: bytes) -> Counter:
-    """How many operators of each type the file has, in all its subgraphs."""
-    model = _unpack(content)
-    return Counter(_name(model, op) for graph in model.subgraphs for op in graph.operators)
-
-
-def with_metadata(content: bytes, key: str, data: bytes) -> bytes:
+def with_metadata(content: bytes, key: str, data: str) -> bytes:
     """The file with `data` in its metadata under `key`."""
     model = _unpack(content)
     buffer = schema.BufferT()
-    buffer.data = list(data)
+    buffer.data = list(data.encode())
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = key, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
     return _pack(model)
+
+
+def operators(content: bytes) -> Counter:
+    """How many operators of each type the file has, in all its subgraphs."""
+    model = _unpack(content)
+    return Counter(_name(model, op) for graph in model.subgraphs for op in graph.operators)
 
 
 def _sequence(layer, sequences, initial_state, mask, training):
@@ -89,9 +91,7 @@ def _sequence(layer, sequences, initial_state, mask, training):
     )
     if layer.go_backwards:
         sequences = tf.reverse(sequences, axis=[1])
-    last, outputs, h, c, _ = known_to_converter(
-        sequences, *initial_state, *map(tf.constant, weights(layer))
-    )
+    last, outputs, h, c, _ = known_to_converter(sequences, *initial_state, *map(tf.constant, weights(layer)))
     return last, outputs, [h, c]
 
 
@@ -99,9 +99,7 @@ def _expressible(layer) -> bool:
     """Whether the operator computes this layer: tanh, sigmoid, and no state wanted at the end,
     because the operator keeps that to itself."""
     activations = layer.cell.activation, layer.cell.recurrent_activation
-    return (
-        activations == (keras.activations.tanh, keras.activations.sigmoid) and not layer.return_state
-    )
+    return activations == (keras.activations.tanh, keras.activations.sigmoid) and not layer.return_state
 
 
 def _is_zero(tensor: tf.Tensor) -> bool:
@@ -120,7 +118,7 @@ def _with_own_state(model):
     for graph in model.subgraphs:
         operators = []
         for op in graph.operators:
-            if _name(model, op) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            if _name(model, op) == FUSED:
                 op.builtinOptions.cellClip = 0.0
                 operators += [_zeros(model, op.inputs[place]) for place in (_HIDDEN_STATE, _CELL_STATE)]
             operators.append(op)

@@ -8,7 +8,9 @@ from lstm_apps.features import Run as ModelRun
 from training.run import Run, write_json
 
 
-def evaluate(run: Run, data: Data, model: ModelRun, progress: Callable[[str], None] = print) -> dict[str, Any]:
+def evaluate(
+    run: Run, data: Data, model: ModelRun, progress: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Score model and baselines and write `metrics.json`.
 
     Args:

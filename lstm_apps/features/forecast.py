@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -34,17 +34,15 @@ class ForecastFeatures:
     mean: float  # of the training part
     std: float  # of the training part
 
-    kind = "forecast"
+    kind: ClassVar[str] = "forecast"
 
     @classmethod
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
-            history: int, quantiles: tuple[float, ...]) -> "ForecastFeatures":  # fmt: skip
+            history: int, quantiles: tuple[float, ...]) -> Self:  # fmt: skip
         """Fit the scaler on the training part of a series, and on nothing else."""
         std = float(np.nanstd(train.values))
         if not std > 1e-9 * max(1.0, float(np.nanmax(np.abs(train.values)))):
-            raise InputError(
-                f"The training part of {target!r} is constant; there is nothing to learn."
-            )
+            raise InputError(f"The training part of {target!r} is constant; there is nothing to learn.")
         seasons = train.frequency.seasons()
         return cls(time, target, unit, step, train.frequency, seasons, history, horizon, quantiles,
                    mean=float(np.nanmean(train.values)), std=std)  # fmt: skip
@@ -122,6 +120,6 @@ class ForecastFeatures:
         return {**asdict(self), "frequency": str(self.frequency)}
 
     @classmethod
-    def from_dict(cls, data: dict) -> "ForecastFeatures":
-        data = {**data, "frequency": Frequency.parse(data["frequency"])}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    def from_dict(cls, data: dict) -> Self:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**{**values, "frequency": Frequency.parse(data["frequency"])})

@@ -45,7 +45,7 @@ class Series:
     @property
     def end(self) -> np.datetime64:
         """The time one step after the last."""
-        return self.frequency.shift(self.start, len(self))
+        return self.frequency.shift(self.start, np.array([len(self)]))[0]
 
     def __getitem__(self, part: slice) -> "Series":
         begin = part.indices(len(self))[0]
@@ -111,9 +111,7 @@ def _columns(source: Any, names: tuple[str, ...]) -> tuple[dict[str, list], str]
     if isinstance(source, str | Path):
         return _csv_columns(Path(source), names)
     if not isinstance(source, Mapping) and not hasattr(source, "columns"):
-        raise InputError(
-            f"Expected a CSV path or a table with columns {names}, got {type(source).__name__}."
-        )
+        raise InputError(f"Expected a CSV path or a table with columns {names}, got {type(source).__name__}.")
     header = list(source.keys() if isinstance(source, Mapping) else source.columns)
     _check_header(header, names, "the table")
     return {name: list(source[name]) for name in names}, "the table"
@@ -122,7 +120,7 @@ def _columns(source: Any, names: tuple[str, ...]) -> tuple[dict[str, list], str]
 def _csv_columns(path: Path, names: tuple[str, ...]) -> tuple[dict[str, list], str]:
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
-    opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
     columns: dict[str, list] = {name: [] for name in names}
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
@@ -183,9 +181,7 @@ def _parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
         try:
             values[row - 1] = float(text)
         except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{where}, row {row}: {column!r} is {cell!r}, expected a number."
-            ) from error
+            raise InputError(f"{where}, row {row}: {column!r} is {cell!r}, expected a number.") from error
         if math.isinf(values[row - 1]):
             raise InputError(f"{where}, row {row}: {column!r} is infinite, expected a number.")
     return values
@@ -224,8 +220,8 @@ def _resample(times: np.ndarray, values: np.ndarray, step: str) -> Series:
     ok = ~np.isnan(values)
     count = np.bincount(bins[ok] - first, minlength=size)
     total = np.bincount(bins[ok] - first, weights=values[ok], minlength=size)
-    row_seconds = np.median(np.diff(times.astype(np.int64)))
+    row_seconds = float(np.median(np.diff(times.astype(np.int64))))
     expected = max(1.0, frequency.seconds / row_seconds)
     enough = count >= MIN_BIN_COVERAGE * expected
     means = np.where(enough, total / np.maximum(count, 1), np.nan)
-    return Series(frequency.shift(epoch, first), frequency, means)
+    return Series(frequency.shift(epoch, bins)[0], frequency, means)

@@ -2,6 +2,7 @@
 training part, tuned on validation, given quantiles of its own, run on the same origins."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,17 @@ _REFIT = 28
 def names(seasons: tuple[int, ...] = (24, 168)) -> tuple[str, ...]:
     """The baselines' names for series with these seasons, in the order they are computed."""
     naive = [f"seasonal naive ({s} steps)" for s in seasons]
-    return (*naive, f"mean of 4 seasons ({seasons[-1]} steps)", _statistical_name(seasons), "gradient-boosted trees")
+    return (
+        *naive,
+        f"mean of 4 seasons ({seasons[-1]} steps)",
+        _statistical_name(seasons),
+        "gradient-boosted trees",
+    )
 
 
-def forecasts(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def forecasts(
+    features: ForecastFeatures, split: TimeSplit, origins: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
     """Each baseline's name and its quantiles (origins, horizon, quantiles) on the test part."""
     name = iter(names(features.seasons))
     for season in features.seasons:
@@ -31,7 +39,9 @@ def forecasts(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray)
     yield next(name), _trees(features, split, origins)
 
 
-def _seasonal(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray, season: int, cycles: int) -> np.ndarray:
+def _seasonal(
+    features: ForecastFeatures, split: TimeSplit, origins: np.ndarray, season: int, cycles: int
+) -> np.ndarray:
     """The mean of the last `cycles` values at the same phase, with the quantiles that its errors
     had in the training part, at the same phase of the shortest season and step of the horizon."""
     horizon, every = features.horizon, features.seasons[0]
@@ -64,7 +74,7 @@ def _statistical(features: ForecastFeatures, test: Part, origins: np.ndarray) ->
 
     seasons, horizon = features.seasons, features.horizon
     if _statistical_name(seasons) == "AutoETS":
-        model = AutoETS(season_length=seasons[0], model="AZA")  # additive: values may be 0 or below
+        model: Any = AutoETS(season_length=seasons[0], model="AZA")  # additive: values may be 0 or below
     else:
         model = MSTL(season_length=list(seasons))
     every = int(origins[1] - origins[0]) if len(origins) > 1 else horizon

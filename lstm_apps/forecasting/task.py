@@ -36,7 +36,9 @@ class Forecasting(Application):
     """
 
     domain = "forecasting"
-    layout = "CSV with a header: a column of ISO 8601 times, ascending and regular (or --step), and one of numbers"
+    layout = (
+        "CSV with a header: a column of ISO 8601 times, ascending and regular (or --step), and one of numbers"
+    )
     metrics = (MASE, WQL, MAE, COVERAGE)
 
     def __init__(
@@ -70,22 +72,22 @@ class Forecasting(Application):
         named = request.path or self.dataset
         known = sources.SOURCES.get(named)
         path = sources.get(named) if known else Path(named)
-        series = read_series(path, columns["time"], columns["target"], request.step)
-        own = not known
-        split = self._split(series, own=own or request.step is not None)
+        step = request.step or (known.step if known else None)
+        series = read_series(path, columns["time"], columns["target"], step)
+        split = self._split(series, own=not known or request.step is not None)
         return Data(
             split.train,
             split.validation,
             split.test,
             provenance={
-                "source": path.name if own else known.name,
+                "source": known.name if known else path.name,
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                "licence": "the user's own" if own else known.licence,
-                "origin": "the user's own" if own else known.origin,
-                "citation": "" if own else known.citation,
+                "licence": known.licence if known else "the user's own",
+                "origin": known.origin if known else "the user's own",
+                "citation": known.citation if known else "",
                 "columns": columns,
-                "unit": "" if own else self.unit,
-                "resampled_to": request.step,
+                "unit": self.unit if known else "",
+                "resampled_to": step,
                 "frequency": str(series.frequency),
                 "steps": len(series),
                 "not_measured": int((~series.measured).sum()),
@@ -199,7 +201,7 @@ class Forecasting(Application):
 
     def sample_input(self, features: ForecastFeatures, data: Data) -> dict[str, np.ndarray]:
         origin = self._test_examples(features, data).origins[-1]
-        window = data.test.series[: origin][origin - features.history :]
+        window = data.test.series[:origin][origin - features.history :]
         return {features.time: window.times, features.target: window.values}
 
 
@@ -210,7 +212,8 @@ class WindowExamples:
     def __init__(self, features: ForecastFeatures, part: Part, origins: np.ndarray):
         if not len(origins):
             raise InputError(
-                f"No window of {features.history} + {features.horizon} steps fits into this part of the series."
+                f"No window of {features.history} + {features.horizon} steps fits into this part "
+                "of the series."
             )
         self.features, self.part, self.origins = features, part, origins
 

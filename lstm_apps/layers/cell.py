@@ -44,9 +44,7 @@ class LSTMCell(keras.layers.LSTMCell):
         """All that one step computes. Arguments as for a call; see `gates.Gates`."""
         h, c = states
         z = _product(inputs, self.kernel, self.get_dropout_mask(inputs) if training else None)
-        z = z + _product(
-            h, self.recurrent_kernel, self.get_recurrent_dropout_mask(h) if training else None
-        )
+        z = z + _product(h, self.recurrent_kernel, self.get_recurrent_dropout_mask(h) if training else None)
         return lstm_gates(z, c, self.bias, self.activation, self.recurrent_activation)
 
     def call(self, inputs, states, training=False):

@@ -1,5 +1,7 @@
 """The LSTM over a sequence, as a Keras layer."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -121,7 +123,7 @@ class LSTM(keras.layers.RNN):
             mask = mask[0]
         return kernels.run(self, sequences, initial_state, mask, training)
 
-    def gates(self, x, mask=None, initial_state=None) -> dict[str, keras.KerasTensor]:
+    def gates(self, x, mask=None, initial_state=None) -> dict[str, Any]:
         """What every gate did at every step, without dropout.
 
         Args:
@@ -156,7 +158,8 @@ class LSTM(keras.layers.RNN):
             )
 
         h, c = state
-        before = Gates(*[tf.zeros_like(c)] * 4, cell=c, hidden=h)
+        zero = tf.zeros_like(c)
+        before = Gates(zero, zero, zero, zero, cell=c, hidden=h)
         sequence = tf.scan(step, steps, before)  # each (time, batch, units)
         return {name: ops.swapaxes(g, 0, 1) for name, g in sequence._asdict().items()}
 

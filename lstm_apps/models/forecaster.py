@@ -42,6 +42,46 @@ class SeasonalLags(keras.layers.Layer):
 
 
 @_register
+class SeasonalProfiles(keras.layers.Layer):
+    """What the history says of each step ahead without any learning.
+
+    For each season the mean of the last 3, of the last 7 and of all values at the step's phase,
+    as far as the history goes; then mean and standard deviation of the history, the mean of its
+    last short season, and its last value.
+
+    (batch, history) -> (batch, horizon, profiles + 4)
+    """
+
+    def __init__(self, seasons, horizon, **kwargs):
+        super().__init__(**kwargs)
+        self.seasons = tuple(seasons)
+        self.horizon = horizon
+
+    def call(self, history):
+        length = history.shape[1]
+        ahead = np.arange(self.horizon)
+        columns = []
+        for season in self.seasons:
+            cycles = length // season
+            # (cycles, horizon): the steps at the same phase, latest first
+            phases = length + ahead % season - season * np.arange(1, cycles + 1)[:, None]
+            values = ops.take(history, phases, axis=1)  # (batch, cycles, horizon)
+            for last in sorted({min(3, cycles), min(7, cycles), cycles}):
+                columns.append(ops.mean(values[:, :last], axis=1))
+        whole = [
+            ops.mean(history, axis=1),
+            ops.std(history, axis=1),
+            ops.mean(history[:, -min(self.seasons) :], axis=1),
+            history[:, -1],
+        ]
+        columns += [ops.repeat(w[:, None], self.horizon, axis=1) for w in whole]
+        return ops.stack(columns, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "seasons": self.seasons, "horizon": self.horizon}
+
+
+@_register
 class OrderedQuantiles(keras.layers.Layer):
     """Turns free numbers into quantiles that cannot cross: the middle one as it is, the others by
     steps of softplus away from it. Same shape in and out, quantiles ascending on the last axis."""
@@ -106,10 +146,14 @@ def forecaster(
     for i in range(layers):
         x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
     x = keras.layers.Cropping1D((context, 0), name="ahead")(x)  # (batch, horizon, units)
-    known_ahead = keras.layers.Cropping1D((context, 0), name="known_ahead")(steps)
-    x = keras.layers.Concatenate(name="head_inputs")([x, known_ahead])
     x = keras.layers.Dropout(dropout, name="dropout")(x)
+    calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
+    profiles = SeasonalProfiles(seasons, horizon, name="profiles")(scaled)
+    # Averages that an LSTM would need many examples to learn. The raw lags beside them made the
+    # head overfit.
+    x = keras.layers.Concatenate(name="head_inputs")([x, profiles, calendar_ahead])
     x = keras.layers.Dense(units, activation="relu", name="hidden")(x)
+    x = keras.layers.Dropout(dropout, name="hidden_dropout")(x)
     x = keras.layers.Dense(len(quantiles), name="raw_quantiles")(x)
     x = OrderedQuantiles(name="ordered")(x)
     x = keras.layers.Normalization(

@@ -1,8 +1,8 @@
 """Use an exported model: `load(file)`, then `predict`. Needs numpy and an engine, no TensorFlow.
 
-    >>> from lstm_apps import runtime
-    >>> model = runtime.load("energy.onnx")
-    >>> model.predict("last_two_weeks.csv")
+>>> from lstm_apps import runtime
+>>> model = runtime.load("energy.onnx")
+>>> model.predict("last_two_weeks.csv")
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ class Model:
             )
         try:
             self._features = from_json(metadata["features"])
-            self.info: dict[str, Any] = dict(metadata["info"])
+            self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
 

@@ -1,6 +1,7 @@
 """The two engines behind one call: named arrays in, named arrays out."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,7 +48,7 @@ class OnnxEngine:
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
-        typed = {n: a.astype(_numpy_type(self._types[n]), copy=False) for n, a in checked.items()}
+        typed: Arrays = {n: a.astype(_numpy_type(self._types[n]), copy=False) for n, a in checked.items()}
         return dict(zip(self._outputs, self._session.run(self._outputs, typed), strict=True))
 
 
@@ -70,9 +71,7 @@ class TFLiteEngine:
             raise ModelFileError(f"LiteRT refuses the file: {_first_line(error)}") from error
         details = self._call.get_input_details()
         self._types = {name: d["dtype"] for name, d in details.items()}
-        self.inputs = {
-            name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()
-        }
+        self.inputs = {name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()}
         self.metadata = _tflite_metadata(content)
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -85,7 +84,7 @@ class TFLiteEngine:
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-_ENGINES = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}
+_ENGINES: dict[str, Callable[[bytes], Engine]] = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}
 
 
 def open_engine(path: str | Path) -> Engine:

@@ -1,0 +1,34 @@
+# Every target sets itself up: Python 3.11 or newer and make are all it takes.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: quickstart test lint bench notebooks clean
+
+quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in under five minutes
+	$(BIN)/lstm-apps quickstart
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+notebooks: $(INSTALLED)  ## runs every notebook; outputs go to build/
+	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
+
+clean:
+	rm -rf .venv build *.egg-info
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@

@@ -1,0 +1,30 @@
+"""The command `lstm-apps`, also `python -m lstm_apps`."""
+
+import os
+import sys
+
+from lstm_apps.errors import InputError
+
+
+def main() -> None:
+    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+    try:
+        from lstm_apps.cli import app
+    except ImportError as error:
+        sys.exit(
+            _fail(f"The command line needs more than the runtime ({error}): pip install 'lstm-apps[train]'.")
+        )
+    try:
+        app()
+    except InputError as error:
+        sys.exit(_fail(str(error)))
+
+
+def _fail(sentence: str) -> int:
+    print(f"Error: {sentence}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

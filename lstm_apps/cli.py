@@ -1,0 +1,327 @@
+"""The commands of `lstm-apps`. Each is a few lines over `training`, `export` and `runtime`."""
+
+import dataclasses
+import json
+import time
+import warnings
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lstm_apps import __version__, application, runtime
+from lstm_apps.data import sources
+
+app = typer.Typer(
+    help="Train LSTMs on sequence data; ship them as one ONNX or TFLite file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # an input error is a sentence, any other a plain traceback
+)
+out = Console()
+err = Console(stderr=True)
+
+# What `quickstart` makes, and what the README shows.
+QUICKSTART = "energy"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+@app.command("list")
+def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """All applications: what they do, on which data, measured how, against what."""
+    rows: list[dict[str, Any]] = []
+    for name in application.names():
+        a = application.get(name)
+        rows.append(
+            {
+                "name": a.name,
+                "domain": a.domain,
+                "task": a.summary,
+                "dataset": a.dataset,
+                "metric": a.metrics[0].name,
+                "baselines": list(a.baselines),
+                "own data": a.layout,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        out.print(f"[bold]{row['name']}[/bold] ({row['domain']}): {row['task']}")
+        out.print(f"    metric {row['metric']}, dataset {row['dataset']}", highlight=False)
+        out.print(f"    against {', '.join(row['baselines'])}", highlight=False)
+        out.print(f"    own data: {row['own data']}", highlight=False)
+
+
+@app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(help="Fetch this dataset and print its path.")] = None,
+) -> None:
+    """All datasets, or the path of one, fetched if need be."""
+    if name is not None:
+        if not sources.source(name).present:
+            err.print(f"Fetching {name} ...")
+        print(sources.get(name))
+        return
+    for s in sources.SOURCES.values():
+        out.print(f"[bold]{s.name}[/bold]: {s.summary}")
+        out.print(f"    {s.origin}; {s.licence}; {'here' if s.present else 'to be fetched'}", highlight=False)
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(metavar="APP", help="See `lstm-apps list`.")],
+    data: Annotated[str | None, typer.Option(help="Your own file, or a dataset's name.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of times in your file.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to forecast in your file.")] = None,
+    step: Annotated[str | None, typer.Option(help="Average the series into steps: 15min, 1h, 1d.")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick (default) or full.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    units: Annotated[int | None, typer.Option(help="LSTM units, instead of the preset's.")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    mixed_precision: Annotated[bool | None, typer.Option(help="float16 arithmetic, for a GPU.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default a new one in runs/.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")
+    ] = False,
+    formats: Annotated[str | None, typer.Option("--export", help="Export afterwards: onnx,tflite.")] = None,
+) -> None:
+    """Train an application, score it and its baselines on the test part, write the report."""
+    from training.config import Config
+    from training.run import Run
+
+    columns = {role: c for role, c in (("time", time), ("target", target)) if c is not None}
+    chosen: dict[str, Any] = {
+        "data": data,
+        "columns": columns or None,
+        "step": step,
+        "epochs": epochs,
+        "units": units,
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+    }
+    task = application.get(name)
+    wanted = _formats(formats)
+    if resume:
+        if folder is None:
+            raise typer.BadParameter("name the run to go on with by --out", param_hint="--resume")
+        given = {k: v for k, v in {**chosen, "preset": preset}.items() if v is not None}
+        config = dataclasses.replace(Run.open(folder).config, application=name, **given)
+    else:
+        config = Config.of(task, preset or "quick", **chosen)
+    _train(config, folder or _new_folder(name), resume, wanted)
+
+
+@app.command()
+def evaluate(folder: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
+    """Score a trained run and its baselines on the test part again, and write the report anew."""
+    from training.run import Run
+
+    run = Run.open(folder)
+    model = run.load_model()
+    _evaluate(run, run.load_data(), model)
+    _report(run, model)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    formats: Annotated[list[str], typer.Option("--format", help="onnx, tflite; once for each.")],
+) -> None:
+    """Export a run; no file appears that does not compute what Keras computes."""
+    from training.run import Run
+
+    wanted = _formats(",".join(formats))
+    run = Run.open(folder)
+    model = run.load_model()
+    _export(run, run.load_data(), model, wanted)
+    _report(run, model)
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(help="An exported .onnx or .tflite file.")],
+    raw: Annotated[str, typer.Argument(metavar="INPUT", help="What the application takes: a CSV file, ...")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What an exported file answers."""
+    model = runtime.load(file)
+    with _warnings_as_sentences():
+        answer = model.predict(raw)
+    if as_json:
+        print(json.dumps({k: _plain(v) for k, v in answer.items()}))
+    else:
+        out.print(_answer(answer, model.info))
+
+
+@app.command()
+def quickstart(
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default a new one in runs/.")
+    ] = None,
+) -> None:
+    """The whole way in a few minutes: train, evaluate, export, check, predict in both runtimes."""
+    from training.config import Config
+    from training.evaluate import beaten
+    from training.run import write_json
+
+    begun = time.monotonic()
+    task = application.get(QUICKSTART)
+    out.print(f"[bold]{task.name}[/bold]: {task.summary}.")
+    run, data = _train(
+        Config.of(task, "quick"), folder or _new_folder("quickstart"), False, ["onnx", "tflite"]
+    )
+    raw = task.sample_input(run.features, data)
+    sample = run.folder / "sample_input.json"
+    write_json(sample, {name: _plain(column) for name, column in raw.items()})
+    for file in ("model.onnx", "model.tflite"):
+        model = runtime.load(run.folder / file)
+        answer = model.predict(raw)
+        if file == "model.onnx":
+            out.print(_answer(answer, model.info))
+    out.print(_metrics_table(run.metrics))
+    out.print(_exports_table(run.exports))
+    for metric in task.metrics[:2]:
+        verdict = "beats" if beaten(task, run.metrics, metric.name) else "does NOT beat"
+        out.print(f"{metric.name}: the LSTM {verdict} every baseline.")
+    out.print(f"{time.monotonic() - begun:.0f} s. Report: {run.folder / 'report.html'}", soft_wrap=True)
+
+
+def _train(config, folder: Path, resume: bool, formats: list[str]):
+    """Fit, evaluate, export, report; returns the run and its data."""
+    from training.fit import fit
+
+    try:
+        run = fit(config, folder, resume)
+        data, model = run.load_data(), run.load_model()
+        _evaluate(run, data, model)
+        if formats:
+            _export(run, data, model, formats)
+        _report(run, model, data)
+    except KeyboardInterrupt:
+        err.print(f"\nInterrupted. Go on with: lstm-apps train {config.application} --resume --out {folder}")
+        raise typer.Exit(130) from None
+    return run, data
+
+
+def _evaluate(run, data, model) -> None:
+    from training.evaluate import evaluate
+    from training.fit import keras_run
+
+    with err.status("evaluating") as status:
+        metrics = evaluate(run, data, keras_run(model), status.update)
+    out.print(_metrics_table(metrics))
+
+
+def _export(run, data, model, formats: list[str]) -> None:
+    from export.runs import export_run
+
+    with err.status("exporting") as status:
+        rows = export_run(run, data, model, formats, status.update)
+    out.print(_exports_table(rows))
+
+
+def _report(run, model, data=None) -> None:
+    from training.report import write_report
+
+    with err.status("writing the report"):
+        path = write_report(run, data or run.load_data(), model)
+    out.print(f"Report: {path}", soft_wrap=True)
+
+
+def _formats(text: str | None) -> list[str]:
+    """The names in "onnx,tflite"; checked before a long training, not after it."""
+    if not text:
+        return []
+    from export.runs import FORMATS
+    from lstm_apps.errors import unknown_name
+
+    names = [n.strip() for n in text.split(",")]
+    for n in names:
+        if n not in FORMATS:
+            raise unknown_name("export format", n, FORMATS)
+    return names
+
+
+def _new_folder(name: str) -> Path:
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _metrics_table(metrics: dict[str, Any]) -> Table:
+    table = Table("test part", *(f"{m}\n({_direction(row['better'])})" for m, row in metrics.items()))
+    first = next(iter(metrics.values()))
+    table.add_row("LSTM", *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
+    for name in first["baselines"]:
+        table.add_row(name, *(f"{row['baselines'][name]:.4f}" for row in metrics.values()))
+    return table
+
+
+def _direction(better: str | float) -> str:
+    return f"{better} is better" if isinstance(better, str) else f"{better:g} is best"
+
+
+def _exports_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("file", "runtime", "size", "fused", "error against Keras", "latency", *rows[0]["metrics"])
+    for row in rows:
+        table.add_row(
+            row["file"],
+            row["runtime"],
+            f"{row['size_bytes'] / 1000:.0f} kB",
+            "yes" if row["fused"] else "no",
+            f"{row['max_abs_error']:.1e} (limit {row['tolerance']:.1e})",
+            f"{row['latency_ms']:.2f} ms",
+            *(f"{v:.4f}" for v in row["metrics"].values()),
+        )
+    return table
+
+
+def _answer(answer: dict[str, Any], info: dict[str, Any]) -> Table:
+    """An answer as a table: columns where it holds arrays, rows of name and value otherwise."""
+    table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
+    if all(isinstance(v, np.ndarray) for v in answer.values()):
+        for name in answer:
+            table.add_column(name)
+        for row in zip(*answer.values(), strict=True):
+            table.add_row(*(f"{v:.3f}" if isinstance(v, np.floating) else str(v) for v in row))
+    else:
+        table.show_header = False
+        for name, value in answer.items():
+            table.add_row(name, str(value))
+    if info["notice"]:
+        table.caption = info["notice"]
+    return table
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, np.ndarray):
+        return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
+    return value
+
+
+@contextmanager
+def _warnings_as_sentences():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        err.print(f"Note: {warning.message}", soft_wrap=True, highlight=False)
