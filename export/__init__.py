@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from export import onnx, tflite, verify
 from export.signature import Signature
@@ -81,7 +80,7 @@ def _export(
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
-    signature = Signature(model, _default_inputs(model) if inputs is None else inputs)
+    signature = Signature(model, inputs)
     expected = verify.reference(signature)
     tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
     content = form.convert(signature)
@@ -117,12 +116,3 @@ def _beside(path: Path) -> Iterator[Path]:
         yield beside
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _default_inputs(model: keras.Model) -> dict[str, np.ndarray]:
-    """Three random examples; sizes the model leaves open become 16."""
-    rng = np.random.default_rng(0)
-    return {
-        t.name: rng.standard_normal((3, *(16 if d is None else d for d in t.shape[1:]))).astype("float32")
-        for t in model.inputs or ()
-    }

@@ -16,17 +16,18 @@ class Signature:
 
     Args:
         model: A functional or sequential model that has been built.
-        inputs: Sample inputs, by name, or one array for a model of one input.
+        inputs: Sample inputs, by name, or one array for a model of one input; by default three
+            random examples in which sizes that the model leaves open are 16.
     """
 
     def __init__(self, model: keras.Model, inputs: Any):
-        if not getattr(model, "inputs", None):
+        if isinstance(model, keras.Sequential) and model.built:
+            model = keras.Model(model.inputs, model.outputs)
+        if isinstance(model, keras.Sequential) or not getattr(model, "inputs", None):
             raise InputError(
                 "The model has no defined inputs; build it as a functional or sequential model, "
                 "with keras.Input, before exporting it."
             )
-        if isinstance(model, keras.Sequential):
-            model = keras.Model(model.inputs, model.outputs)
         self.model = model
         self.input_names = [t.name for t in model.inputs]
         output = model.output
@@ -36,7 +37,12 @@ class Signature:
             self.output_names = [f"output_{i}" for i in range(len(model.outputs))]
             if len(model.outputs) == 1:
                 self.output_names = ["output"]
-        self.inputs = self._named(inputs)
+        self.inputs = self._named(self._random() if inputs is None else inputs)
+
+    def _random(self) -> Arrays:
+        rng = np.random.default_rng(0)
+        shapes = {t.name: (3, *(16 if d is None else d for d in t.shape[1:])) for t in self.model.inputs}
+        return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
 
     @property
     def examples(self) -> int:

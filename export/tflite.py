@@ -110,20 +110,36 @@ def _is_zero(tensor: tf.Tensor) -> bool:
 def _with_own_state(model):
     """Make each LSTM operator compute what the layer does.
 
-    The converter writes a cell clip of 10: set to none. The operator keeps its state in two
-    variable tensors that only `reset_all_variables()` clears, so a second call would go on where
-    the first ended: `ZEROS_LIKE` writes zeros into both before each run, inside the graph, where
-    no caller can forget it.
+    The converter writes a cell clip of 10: set to none. It takes any constant of zeros as the
+    operator's state, even one that is a weight elsewhere, and the operator writes into it: each
+    gets two variable tensors of its own. The operator keeps its state in them until
+    `reset_all_variables()`, so a second call would go on where the first ended: `ZEROS_LIKE`
+    writes zeros into both before each run, inside the graph, where no caller can forget it.
     """
     for graph in model.subgraphs:
         operators = []
         for op in graph.operators:
             if _name(model, op) == FUSED:
                 op.builtinOptions.cellClip = 0.0
-                operators += [_zeros(model, op.inputs[place]) for place in (_HIDDEN_STATE, _CELL_STATE)]
+                op.inputs = list(op.inputs)  # what was read is read-only
+                for place in (_HIDDEN_STATE, _CELL_STATE):
+                    op.inputs[place] = _variable_like(graph, op.inputs[place])
+                    operators.append(_zeros(model, op.inputs[place]))
             operators.append(op)
         graph.operators = operators
     return model
+
+
+def _variable_like(graph, tensor: int) -> int:
+    """A new variable tensor with the shape and type of another."""
+    like = graph.tensors[tensor]
+    variable = schema.TensorT()
+    variable.name = f"lstm_state_{len(graph.tensors)}"
+    variable.shape, variable.type = like.shape, like.type
+    variable.buffer = 0  # no content of its own
+    variable.isVariable = True
+    graph.tensors.append(variable)
+    return len(graph.tensors) - 1
 
 
 def _zeros(model, tensor: int):

@@ -1,47 +1,49 @@
-"""Examples in shuffled batches, the same ones for the same seed and epoch."""
+"""Examples in batches: shuffled without end for training, in order for evaluation."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import keras
 import numpy as np
 
 from lstm_apps.application import Examples
 
+Batch = tuple[Any, Any, Any]  # inputs, targets, weights
 
-class Batches(keras.utils.PyDataset):
-    """Feeds examples to Keras.
 
-    In training each epoch draws its own order and augmentation from (seed, epoch), so that a
+def batches_an_epoch(examples: Examples, batch_size: int, steps: int | None) -> int:
+    """`steps`, or as many as there are whole batches."""
+    whole = max(1, len(examples) // batch_size)
+    return min(steps or whole, whole)
+
+
+def shuffled(examples: Examples, batch_size: int, seed: int, steps: int, epoch: int = 0) -> Iterator[Batch]:
+    """Batches for training from `epoch` on, without end; `steps` of them are an epoch.
+
+    Each epoch draws its order and each batch its augmentation from (seed, epoch, step), so that a
     resumed training sees what an uninterrupted one would have seen. Whole batches only, because
     another shape costs another compilation.
-
-    Args:
-        examples: What to feed.
-        batch_size: Examples a batch.
-        seed: For training; None keeps the order, the last batch and the examples as they are.
-        steps: Batches an epoch; None: all.
-        epoch: The first epoch's number.
     """
+    batch_size = min(batch_size, len(examples))
+    for e in count(epoch):
+        order = np.random.default_rng((seed, e)).permutation(len(examples))
+        for step in range(steps):
+            chosen = order[step * batch_size : (step + 1) * batch_size]
+            yield examples.batch(chosen, np.random.default_rng((seed, e, step)))
 
-    def __init__(self, examples: Examples, batch_size: int, seed=None, steps=None, epoch=0):
+
+class InOrder(keras.utils.PyDataset):
+    """All examples as they are."""
+
+    def __init__(self, examples: Examples, batch_size: int):
         super().__init__()
-        self.examples, self.seed, self.epoch = examples, seed, epoch
-        self.batch_size = min(batch_size, len(examples))
-        whole = len(examples) // self.batch_size
-        self.steps = -(-len(examples) // self.batch_size) if seed is None else min(steps or whole, whole)
-        self._draw()
+        self.examples, self.batch_size = examples, batch_size
 
     def __len__(self) -> int:
-        return self.steps
+        return -(-len(self.examples) // self.batch_size)
 
-    def __getitem__(self, step: int):
-        chosen = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, step))
-        return self.examples.batch(chosen, rng)
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._draw()
-
-    def _draw(self) -> None:
-        self.order = np.arange(len(self.examples))
-        if self.seed is not None:
-            np.random.default_rng((self.seed, self.epoch)).shuffle(self.order)
+    def __getitem__(self, step: int) -> Batch:
+        begin = step * self.batch_size
+        chosen = np.arange(begin, min(begin + self.batch_size, len(self.examples)))
+        return self.examples.batch(chosen, None)

@@ -57,6 +57,20 @@ class Keeper(keras.callbacks.Callback):
         write_json(self._state_file, self.state)
 
 
+class SeededDropout(keras.callbacks.Callback):
+    """Draws each epoch's dropout from (seed, epoch). Keras does not save how far a model has drawn,
+    so a resumed training would drop what the first epoch dropped."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        generators = [v for v in self.model.variables if v.path.endswith("seed_generator_state")]
+        for i, state in enumerate(generators):  # each holds (seed, how often it was drawn from)
+            state.assign([1000 * self.seed + i, epoch << 20])
+
+
 def save_model(model: keras.Model, path: Path) -> None:
     """Save beside and rename."""
     partial = path.with_name(f"partial-{path.name}")

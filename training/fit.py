@@ -11,8 +11,8 @@ import tensorflow as tf
 from lstm_apps import application
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
-from training.batches import Batches
-from training.callbacks import Keeper
+from training.batches import InOrder, batches_an_epoch, shuffled
+from training.callbacks import Keeper, SeededDropout
 from training.config import Config
 from training.run import Run
 
@@ -42,22 +42,23 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     keras.utils.set_random_seed(config.seed)
     keeper = Keeper(run, config.patience)
     model = keeper.resume() if resume else None
-    train_examples = app.examples(features, data.train)
-    train = Batches(
-        train_examples, config.batch_size, config.seed, config.steps_per_epoch, keeper.state["epochs_done"]
-    )
-    validation = Batches(app.examples(features, data.validation), config.batch_size)
+    examples = app.examples(features, data.train)
+    steps = batches_an_epoch(examples, config.batch_size, config.steps_per_epoch)
     if model is None:
-        model = compiled(config, features, steps=len(train))
+        model = compiled(config, features, steps)
+    done = keeper.state["epochs_done"]
     if not keeper.state["finished"]:
         model.fit(
-            train,
-            validation_data=validation,
+            shuffled(examples, config.batch_size, config.seed, steps, done),
+            steps_per_epoch=steps,
+            validation_data=InOrder(app.examples(features, data.validation), config.batch_size),
             epochs=config.epochs,
-            initial_epoch=keeper.state["epochs_done"],
+            initial_epoch=done,
+            shuffle=False,  # they come shuffled
             verbose=verbose,
             callbacks=[
                 keeper,
+                SeededDropout(config.seed),
                 keras.callbacks.CSVLogger(str(run.history_file), append=resume),
                 keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
             ],

@@ -1,0 +1,179 @@
+"""Exports: the fused operator of each runtime, checked against Keras, or no file at all."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import export
+from export import onnx, tflite, verify
+from lstm_apps.errors import InputError
+from lstm_apps.layers import LSTM
+from lstm_apps.runtime.engines import open_engine
+
+FORMS = [(export.to_onnx, "m.onnx", "LSTM"), (export.to_tflite, "m.tflite", "UNIDIRECTIONAL_SEQUENCE_LSTM")]
+each_form = pytest.mark.parametrize(("write", "file", "operator"), FORMS, ids=["onnx", "tflite"])
+
+
+def sequential(*layers, features=4, time=7):
+    return keras.Sequential([keras.Input((time, features)), *layers])
+
+
+MODELS = {
+    "last": lambda: sequential(LSTM(5)),
+    "sequences": lambda: sequential(LSTM(5, return_sequences=True)),
+    "stacked": lambda: sequential(LSTM(5, return_sequences=True), LSTM(3), keras.layers.Dense(2)),
+    "backwards": lambda: sequential(LSTM(5, return_sequences=True, go_backwards=True)),
+    "bidirectional": lambda: sequential(keras.layers.Bidirectional(LSTM(5, return_sequences=True))),
+    "no bias": lambda: sequential(LSTM(5, use_bias=False)),
+    "open time": lambda: sequential(LSTM(5), time=None),
+    "scaled": lambda: sequential(keras.layers.Normalization(axis=None, mean=2.0, variance=3.0), LSTM(5)),
+}
+
+
+@each_form
+@pytest.mark.parametrize("name", MODELS)
+def test_every_lstm_is_one_operator(write, file, operator, name, tmp_path):
+    report = write(MODELS[name](), tmp_path / file)
+    lstms = {"stacked": 2, "bidirectional": 2}.get(name, 1)
+    assert report.operators[operator] == lstms
+    assert report.fused
+    assert not {"Loop", "Scan", "WHILE", "If"} & set(report.operators)
+    assert not [op for op in report.operators if op.startswith("Flex")]
+    assert report.max_abs_error <= report.tolerance
+    assert report.path.stat().st_size == report.size_bytes
+
+
+@each_form
+def test_what_the_operator_cannot_do_becomes_a_loop_and_says_so(write, file, operator, tmp_path):
+    report = write(sequential(LSTM(5, activation="relu", return_sequences=True)), tmp_path / file)
+    assert not report.fused
+    assert report.operators[operator] == 0
+    assert report.max_abs_error <= report.tolerance
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 9), st.integers(0, 9))
+def test_any_shape_answers_as_keras_does(tmp_path, time, features, units, seed):
+    keras.utils.set_random_seed(seed)
+    model = sequential(LSTM(units, return_sequences=True), features=features, time=time)
+    x = np.random.default_rng(seed).normal(size=(2, time, features)).astype("float32")
+    for write, file, _ in FORMS:
+        write(model, tmp_path / file, inputs=x)
+        (found,) = open_engine(tmp_path / file).run({model.inputs[0].name: x}).values()
+        np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
+def test_onnx_takes_any_batch_and_any_length(tmp_path):
+    model = sequential(LSTM(5), time=None)
+    export.to_onnx(model, tmp_path / "m.onnx")
+    engine = open_engine(tmp_path / "m.onnx")
+    for batch, time in ((1, 1), (5, 3), (2, 40)):
+        x = np.random.default_rng(0).normal(size=(batch, time, 4)).astype("float32")
+        (found,) = engine.run({model.inputs[0].name: x}).values()
+        np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
+def counting_model():
+    """A cell that adds 0.8 at each of 60 steps: it reaches 48, far over the converter's clip of 10."""
+    layer = LSTM(1, return_sequences=True)
+    model = sequential(layer, features=1, time=60)
+    big = 30.0
+    # blocks input, forget, candidate, output: the gates open, the candidate tanh(x)
+    layer.set_weights(
+        [
+            np.array([[0, 0, 1, 0]], "float32"),
+            np.zeros((1, 4), "float32"),
+            np.array([big, big, 0, -3], "float32"),
+        ]
+    )
+    return model, np.full((1, 60, 1), np.arctanh(0.8), "float32")
+
+
+@each_form
+def test_a_counting_cell_is_not_clipped(write, file, operator, tmp_path):
+    model, x = counting_model()
+    assert float(keras.ops.max(model.layers[0].gates(x)["cell"])) == pytest.approx(48, rel=1e-4)
+    # The output saturates in tanh(c); what a clip of 10 would change shows when the cell counts down.
+    x = np.concatenate([x[:, :30], -x[:, :30]], axis=1)
+    report = write(model, tmp_path / file, inputs=x)
+    assert report.fused
+    (found,) = open_engine(tmp_path / file).run({model.inputs[0].name: x}).values()
+    np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
+def test_a_tflite_file_forgets_what_it_was_called_with(tmp_path):
+    """With LiteRT's bare interpreter, which no code of ours could reset between calls."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = sequential(LSTM(5, return_sequences=True))
+    export.to_tflite(model, tmp_path / "m.tflite")
+    call = Interpreter(str(tmp_path / "m.tflite")).get_signature_runner()
+    x = np.random.default_rng(0).normal(size=(1, 7, 4)).astype("float32")
+    (name,) = call.get_input_details()
+    first, second = (next(iter(call(**{name: x}).values())).copy() for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, model(x), atol=1e-6)
+
+
+def test_zeros_among_the_weights_are_not_taken_for_the_state(tmp_path):
+    """The converter merges equal constants; the operator then overwrote a weight with its state."""
+    layer = LSTM(1, return_sequences=True)
+    model = sequential(layer, features=1)
+    layer.set_weights(
+        [np.array([[0, 0, 1, 0]], "float32"), np.zeros((1, 4), "float32"), np.array([9, 9, 0, -3], "float32")]
+    )
+    x = np.full((1, 7, 1), 10, "float32")
+    assert export.to_tflite(model, tmp_path / "m.tflite", inputs=x).max_abs_error < 1e-6
+
+
+@each_form
+def test_no_file_appears_that_fails_the_check(write, file, operator, tmp_path, monkeypatch):
+    model = sequential(LSTM(5))
+    good = write(model, tmp_path / file).path.read_bytes()
+    form = {"m.onnx": onnx, "m.tflite": tflite}[file]
+    right = form.weights
+
+    def wrong(layer):
+        kernel, recurrent_kernel, bias = right(layer)
+        return kernel * 1.01, recurrent_kernel, bias
+
+    monkeypatch.setattr(form, "weights", wrong)
+    with pytest.raises(export.ParityError, match="off by up to"):
+        write(model, tmp_path / f"new_{file}")
+    with pytest.raises(export.ParityError):
+        write(model, tmp_path / file)
+    assert [p.name for p in tmp_path.iterdir()] == [file]
+    assert (tmp_path / file).read_bytes() == good
+
+
+def test_the_check_calls_twice(tmp_path, monkeypatch):
+    """Without the reset a second call goes on where the first ended, and the check must see it."""
+    monkeypatch.setattr(tflite, "_with_own_state", lambda model: model)
+    with pytest.raises(export.ParityError):
+        export.to_tflite(sequential(LSTM(5)), tmp_path / "m.tflite")
+
+
+def test_a_nan_is_an_error_not_a_pass(tmp_path, monkeypatch):
+    class Broken:
+        def run(self, inputs):
+            return {"output": np.full((1, 2), np.nan)}
+
+    monkeypatch.setattr(verify, "open_engine", lambda path: Broken())
+    with pytest.raises(export.ParityError):
+        verify.check(tmp_path, {}, {"output": np.zeros((1, 2))}, tolerance=1.0)
+
+
+@each_form
+def test_names_and_places_are_checked_first(write, file, operator, tmp_path):
+    model = sequential(LSTM(5))
+    with pytest.raises(InputError, match="should end in"):
+        write(model, tmp_path / "m.pt")
+    with pytest.raises(InputError, match="There is no folder"):
+        write(model, tmp_path / "none" / file)
+    with pytest.raises(InputError, match="The inputs are"):
+        write(model, tmp_path / file, inputs={"other": np.zeros((1, 7, 4))})
+    with pytest.raises(InputError, match="no defined inputs"):
+        write(keras.Sequential([LSTM(5)]), tmp_path / file)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,102 @@
+"""Windows and answers of a forecaster's features."""
+
+import json
+
+import numpy as np
+import pytest
+from households import household
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstm_apps.errors import InputError
+from lstm_apps.features import from_json, to_json
+from lstm_apps.features.forecast import ForecastFeatures
+from lstm_apps.features.frequency import Frequency
+from lstm_apps.features.series import Series
+
+
+def features(times=None, values=None):
+    times, values = household(30) if times is None else (times, values)
+    series = Series(times[0], Frequency.infer(times.astype("M8[s]")), values)
+    fitted = ForecastFeatures.fit(
+        series,
+        time="time",
+        target="kW",
+        unit="kW",
+        step=None,
+        horizon=24,
+        history=336,
+        quantiles=(0.1, 0.5, 0.9),
+    )
+    return series, fitted
+
+
+def test_scaler_is_that_of_the_training_part():
+    series, fitted = features()
+    assert fitted.mean == pytest.approx(series.values.mean())
+    assert fitted.std == pytest.approx(series.values.std())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(336, 30 * 24 - 24), st.integers(0, 99))
+def test_the_future_changes_no_window(origin, seed):
+    series, fitted = features()
+    changed = series.values.copy()
+    changed[origin:] = np.random.default_rng(seed).normal(size=len(changed) - origin)
+    before = fitted.windows(series, series.values, np.array([origin]))
+    after = fitted.windows(series, changed, np.array([origin]))
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name])
+    np.testing.assert_array_equal(before["history"][0, -1], np.float32(series.values[origin - 1]))
+
+
+def test_json_round_trip():
+    _, fitted = features()
+    assert from_json(json.loads(json.dumps(to_json(fitted)))) == fitted
+
+
+def test_predict_hands_the_last_two_weeks_to_the_model():
+    times, values = household(30)
+    _, fitted = features()
+
+    def run(inputs):
+        np.testing.assert_allclose(inputs["history"], values[None, -336:], rtol=1e-6)
+        assert inputs["calendar"].shape == (1, 168 + 24, 9)
+        return {"quantiles": np.arange(72.0, dtype="float32").reshape(1, 24, 3)}
+
+    answer = fitted.predict(run, {"time": times, "kW": values})
+    assert list(answer) == ["time", "q10", "q50", "q90"]
+    assert answer["time"][0] == times[-1] + np.timedelta64(1, "h")
+    assert answer["q50"][1] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, v: (t[:100], v[:100]), "covers 100 steps of 1h; the model needs the last 336"),
+        (lambda t, v: (t[::2], v[::2]), "step of 2h, the model was trained for 1h"),
+        (lambda t, v: (t, [*v[:-1], "broken"]), "expected a number"),
+    ],
+)
+def test_predict_refuses(change, message):
+    times, values = change(*household(30))
+    with pytest.raises(InputError, match=message):
+        features()[1].predict(None, {"time": times, "kW": values})
+
+
+def test_predict_tells_what_it_filled():
+    times, values = household(30)
+    values[-5:-2] = np.nan
+
+    def run(inputs):
+        assert np.isfinite(inputs["history"]).all()
+        return {"quantiles": np.zeros((1, 24, 3))}
+
+    with pytest.warns(UserWarning, match="3 of the last 336 values"):
+        features()[1].predict(run, {"time": times, "kW": values})
+
+
+def test_a_constant_series_is_refused():
+    times, values = household(30)
+    with pytest.raises(InputError, match="constant"):
+        features(times, np.full_like(values, 2.0))

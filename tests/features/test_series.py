@@ -1,0 +1,109 @@
+"""Reading a series: what is taken, and one clear sentence for what is not."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from lstm_apps.errors import InputError
+from lstm_apps.features.series import fill_missing, read_series
+
+HOURS = np.arange("2020-01-01T00", "2020-01-03T00", dtype="M8[h]")
+
+
+def table(times=HOURS, values=None):
+    return {"t": [str(t) for t in times], "v": list(range(len(times))) if values is None else values}
+
+
+def test_reads_tables_data_frames_and_files_alike(tmp_path):
+    import pandas as pd
+
+    rows = "\n".join(f"{t},{v}" for t, v in zip(table()["t"], table()["v"], strict=True))
+    (tmp_path / "a.csv").write_text("t,v\n" + rows)
+    (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + f"t,v\r\n{rows}\r\n".replace("\n", "\r\n").encode())
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
+        file.write("t,v\n" + rows)
+    frame = pd.DataFrame({"t": HOURS, "v": table()["v"]})
+    for source in (table(), frame, tmp_path / "a.csv", str(tmp_path / "bom.csv"), tmp_path / "a.csv.gz"):
+        series = read_series(source, "t", "v")
+        assert str(series.frequency) == "1h"
+        assert series.start == HOURS[0]
+        assert series.end == np.datetime64("2020-01-03T00")
+        np.testing.assert_array_equal(series.values, np.arange(48.0))
+
+
+def test_rows_left_out_are_not_measured():
+    keep = np.r_[0:10, 12:48]
+    series = read_series(table(HOURS[keep], [1.0] * 46), "t", "v")
+    assert len(series) == 48
+    assert list(np.flatnonzero(~series.measured)) == [10, 11]
+
+
+def test_offsets_are_turned_to_utc():
+    times = ["2020-01-01T00:00+02:00", "2020-01-01T01:00+02:00", "2020-01-01T02:00+02:00"]
+    assert read_series({"t": times, "v": [1, 2, 3]}, "t", "v").start == np.datetime64("2019-12-31T22:00")
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"x": [1], "v": [1]}, "no column 't'; it has: x, v"),
+        ({"t": ["2020-01-01T00", "yesterday"], "v": [1, 2]}, "row 2: 't' is 'yesterday', expected a time"),
+        ({"t": ["2020-01-01T00", ""], "v": [1, 2]}, "row 2"),
+        ({"t": ["2020-01-01T00", "2020-01-01T00"], "v": [1, 2]}, "1 repeated time"),
+        ({"t": ["2020-01-01T01", "2020-01-01T00"], "v": [1, 2]}, "out of order"),
+        (
+            {"t": [str(t) for t in HOURS[:4]], "v": [1, 2, "three", 4]},
+            "row 3: 'v' is 'three', expected a number",
+        ),
+        ({"t": [str(t) for t in HOURS[:4]], "v": [1, 2, "inf", 4]}, "infinite"),
+        ({"t": [str(t) for t in HOURS[:4]], "v": [1, "", "", 4]}, "2 of 4 steps of 'v' are not measured"),
+        ({"t": ["2020-01-01T00"], "v": [1]}, "at least two"),
+        ({"t": [], "v": []}, "at least two"),
+        ({"t": ["2020-01-01T00", "2020-01-01T01"], "v": [1]}, "2 times but 1 values"),
+        (42, "Expected a CSV path or a table"),
+    ],
+)
+def test_what_is_refused(broken, message):
+    with pytest.raises(InputError) as error:
+        read_series(broken, "t", "v")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path):
+    with pytest.raises(InputError, match="There is no file"):
+        read_series(tmp_path / "none.csv", "t", "v")
+    (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)) * 4)
+    with pytest.raises(InputError, match="not a readable CSV"):
+        read_series(tmp_path / "binary.csv", "t", "v")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"t,v\n" + b"2020-01-01,1\n" * 1000)[:30])
+    with pytest.raises(InputError, match="not a readable CSV"):
+        read_series(tmp_path / "cut.csv.gz", "t", "v")
+    (tmp_path / "ragged.csv").write_text("t,v\n2020-01-01,1\n2020-01-02\n")
+    with pytest.raises(InputError, match="line 3: 1 fields, expected 2"):
+        read_series(tmp_path / "ragged.csv", "t", "v")
+
+
+def test_missing_values_are_filled_from_the_past_alone():
+    hours = np.arange("2020-01-01T00", "2020-01-20T00", dtype="M8[h]")
+    values = np.arange(len(hours), dtype=float)
+    values[[0, 30, 200]] = np.nan
+    series = read_series({"t": hours, "v": values}, "t", "v")
+    filled, count = fill_missing(series)
+    assert count == 3
+    assert filled[200] == 200 - 168  # last week
+    assert filled[30] == 30 - 24  # no last week yet: yesterday
+    assert filled[0] == 1  # nothing before: the first measured value
+    shorter, _ = fill_missing(series[:201])
+    np.testing.assert_array_equal(filled[:201], shorter)
+
+
+def test_resampling_takes_means_of_bins_measured_at_least_half():
+    minutes = np.arange("2020-01-01T00:00", "2020-01-01T04:00", dtype="M8[m]")
+    values = np.repeat([1.0, 2.0, 3.0, 4.0], 60)
+    values[60:89] = np.nan  # 31 of 60 left
+    values[120:151] = np.nan  # 29 of 60 left
+    series = read_series({"t": minutes, "v": values}, "t", "v", step="1h")
+    np.testing.assert_array_equal(series.values, [1, 2, np.nan, 4])
+    assert str(series.frequency) == "1h"

@@ -1,0 +1,151 @@
+"""The application as the contract sees it, on the small household and on the real one."""
+
+import numpy as np
+import pytest
+from households import household, write_csv
+
+from lstm_apps import application
+from lstm_apps.application import Request
+from lstm_apps.errors import InputError
+from lstm_apps.features.series import read_series
+from lstm_apps.forecasting import baselines
+
+ENERGY = application.get("energy")
+
+
+@pytest.fixture(scope="module")
+def real():
+    data = ENERGY.load(Request())
+    return data, ENERGY.fit_features(data)
+
+
+def test_the_test_part_is_the_last_whole_year(real):
+    data, features = real
+    assert data.provenance["test_from"] == "2009-11-26T00:00:00"
+    assert data.provenance["end"] == "2010-11-26T22:00:00"
+    examples = ENERGY._test_examples(features, data)
+    assert len(examples) == 365
+    assert (features.history, features.horizon) == (14 * 24, 24)
+
+
+def test_features_know_the_training_part_only(real):
+    data, features = real
+    train = read_series(ENERGY_FILE(), "time", "kilowatts").values[: len(data.train.series)]
+    assert features.mean == pytest.approx(np.nanmean(train))
+    assert features.std == pytest.approx(np.nanstd(train))
+
+
+def ENERGY_FILE():
+    from lstm_apps.data import sources
+
+    return sources.get(ENERGY.dataset)
+
+
+def test_another_future_leaves_training_as_it_was(tmp_path):
+    """Features, training batches and validation batches of two histories with different futures."""
+    times, values = household(80)
+    changed = values.copy()
+    changed[-int(len(values) * 0.2) :] = 50.0
+    found = []
+    for name, series in (("a", values), ("b", changed)):
+        data = ENERGY.load(Request(str(write_csv(tmp_path / f"{name}.csv", times, series))))
+        features = ENERGY.fit_features(data)
+        batches = []
+        for part in (data.train, data.validation):
+            examples = ENERGY.examples(features, part)
+            batches.append(examples.batch(np.arange(len(examples)), None))
+        found.append((features, batches))
+    (features_a, batches_a), (features_b, batches_b) = found
+    assert features_a == features_b
+    for a, b in zip(batches_a, batches_b, strict=True):
+        for arrays_a, arrays_b in zip(a, b, strict=True):
+            for name in arrays_a:
+                np.testing.assert_array_equal(arrays_a[name], arrays_b[name])
+
+
+def test_no_training_target_lies_in_another_part(real):
+    data, features = real
+    examples = ENERGY.examples(features, data.train)
+    assert examples.origins.max() + features.horizon <= data.validation.begin
+    assert ENERGY.examples(features, data.validation).origins.min() == data.validation.begin
+    assert ENERGY.examples(features, data.validation).origins.max() + features.horizon <= data.test.begin
+
+
+@pytest.mark.parametrize("step", ["1d", "15min", "30min", "2h"])
+def test_any_regular_step_gives_a_task(tmp_path, step):
+    days = {"1d": 400, "15min": 60, "30min": 60, "2h": 90}[step]
+    data = ENERGY.load(Request(str(write_csv(tmp_path / "a.csv", *household(days, step)))))
+    features = ENERGY.fit_features(data)
+    assert str(features.frequency) == step
+    inputs, targets, weights = ENERGY.examples(features, data.train).batch(np.arange(2), None)
+    assert inputs["history"].shape == (2, features.history)
+    assert targets["quantiles"].shape == weights["quantiles"].shape == (2, features.horizon)
+
+
+def test_months(tmp_path):
+    times = np.arange("1990-01", "2010-01", dtype="M8[M]").astype("M8[s]")
+    values = 10 + np.sin(np.arange(240) * 2 * np.pi / 12)
+    data = ENERGY.load(Request(str(write_csv(tmp_path / "a.csv", times, values))))
+    features = ENERGY.fit_features(data)
+    assert (str(features.frequency), features.seasons, features.horizon) == ("1M", (12,), 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (lambda v: np.full_like(v, 2.0), "constant"),
+        (lambda v: np.where(np.arange(len(v)) % 3 == 0, np.nan, v), "not measured"),
+        (lambda v: v[:500], "it needs at least"),
+    ],
+)
+def test_series_that_teach_nothing_are_refused(tmp_path, values, message):
+    times, all_values = household(80)
+    chosen = values(all_values)
+    path = write_csv(tmp_path / "a.csv", times[: len(chosen)], chosen)
+    with pytest.raises(InputError, match=message):
+        ENERGY.fit_features(ENERGY.load(Request(str(path))))
+
+
+def test_unknown_role():
+    with pytest.raises(InputError, match="role"):
+        ENERGY.load(Request(columns={"text": "a"}))
+
+
+@pytest.mark.slow
+def test_baselines_read_no_future_and_cross_no_quantiles(tmp_path):
+    """Forecasts up to an origin stay when everything from it on changes."""
+    times, values = household(80)
+    changed = values.copy()
+    data = ENERGY.load(Request(str(write_csv(tmp_path / "a.csv", times, values))))
+    begin = data.test.begin + 2 * 24
+    changed[begin:] = 9.0
+    other = ENERGY.load(Request(str(write_csv(tmp_path / "b.csv", times, changed))))
+    features = ENERGY.fit_features(data)
+    origins = ENERGY._test_examples(features, data).origins
+    from lstm_apps.data.splits import TimeSplit
+
+    found = [
+        dict(baselines.forecasts(features, TimeSplit(d.train, d.validation, d.test), origins))
+        for d in (data, other)
+    ]
+    assert tuple(found[0]) == ENERGY.baselines
+    for name, quantiles in found[0].items():
+        assert quantiles.shape == (len(origins), 24, 5)
+        assert (np.diff(quantiles) >= 0).all(), name
+        np.testing.assert_allclose(quantiles[:3], found[1][name][:3], err_msg=name)
+        assert not np.allclose(quantiles[4:], found[1][name][4:])
+
+
+def test_seasonal_naive_is_yesterday(real):
+    data, features = real
+    from lstm_apps.data.splits import TimeSplit
+
+    split = TimeSplit(data.train, data.validation, data.test)
+    origins = ENERGY._test_examples(features, data).origins[:10]
+    name, quantiles = next(baselines.forecasts(features, split, origins))
+    assert name == "seasonal naive (24 steps)"
+    yesterday = data.test.values[origins[:, None] + np.arange(24) - 24]
+    median_error = np.median(
+        (quantiles[:, :, 2] - yesterday), axis=0
+    )  # the errors' median, hour by hour: the same each day
+    np.testing.assert_allclose(quantiles[:, :, 2] - yesterday, np.tile(median_error, (10, 1)), atol=1e-9)

@@ -1,0 +1,160 @@
+"""An exported file in use: answers, refusals, and no TensorFlow anywhere near."""
+
+import json
+import subprocess
+import sys
+import venv
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from households import household, write_csv
+
+from lstm_apps import runtime
+from lstm_apps.errors import InputError, ModelFileError
+from lstm_apps.runtime.engines import check_inputs
+
+FILES = ["model.onnx", "model.tflite"]
+each_file = pytest.mark.parametrize("file", FILES)
+
+
+@pytest.fixture(scope="module")
+def table():
+    times, values = household(20, seed=3)
+    return {"time": times, "kilowatts": values}
+
+
+@each_file
+def test_answers_as_keras_does(small_run, table, file):
+    answer = runtime.load(small_run.folder / file).predict(table)
+    assert list(answer) == ["time", "q10", "q25", "q50", "q75", "q90"]
+    assert answer["time"][0] == table["time"][-1] + np.timedelta64(1, "h")
+    model = small_run.load_model()
+    expected = small_run.features.predict(
+        lambda inputs: {"quantiles": np.asarray(model(inputs)["quantiles"])}, table
+    )
+    for name in list(answer)[1:]:
+        np.testing.assert_allclose(answer[name], expected[name], atol=1e-4)
+    assert (np.diff([answer[q] for q in list(answer)[1:]], axis=0) >= 0).all()
+
+
+@each_file
+def test_no_call_sees_the_one_before(small_run, table, file):
+    model = runtime.load(small_run.folder / file)
+    first = model.predict(table)
+    model.predict({**table, "kilowatts": table["kilowatts"][::-1]})
+    for name, values in model.predict(table).items():
+        np.testing.assert_array_equal(values, first[name])
+
+
+@each_file
+def test_files_data_frames_and_dicts_answer_alike(small_run, table, file, tmp_path):
+    import pandas as pd
+
+    model = runtime.load(small_run.folder / file)
+    path = write_csv(tmp_path / "a.csv", table["time"], table["kilowatts"])
+    for other in (path, str(path), pd.DataFrame(table), {k: list(v) for k, v in table.items()}):
+        np.testing.assert_array_equal(model.predict(other)["q50"], model.predict(table)["q50"])
+
+
+@each_file
+def test_bad_tables_are_refused_in_a_sentence(small_run, table, file):
+    model = runtime.load(small_run.folder / file)
+    for broken in (
+        {"time": table["time"]},
+        {"time": table["time"][:50], "kilowatts": table["kilowatts"][:50]},
+        {"time": table["time"], "kilowatts": np.full(len(table["time"]), np.nan)},
+        {"time": [], "kilowatts": []},
+        None,
+    ):
+        with pytest.raises(InputError):
+            model.predict(broken)
+
+
+@each_file
+def test_files_that_are_no_models(small_run, file, tmp_path):
+    content = (small_run.folder / file).read_bytes()
+    for name, bad in (
+        ("cut", content[: len(content) // 2]),
+        ("empty", b""),
+        ("foreign", b"PK\x03\x04" * 500),
+    ):
+        path = tmp_path / f"{name}{Path(file).suffix}"
+        path.write_bytes(bad)
+        with pytest.raises(ModelFileError, match=name):
+            runtime.load(path)
+    with pytest.raises(ModelFileError, match="There is no file"):
+        runtime.load(tmp_path / file)
+    with pytest.raises(ModelFileError, match="ending in"):
+        runtime.load(tmp_path / "model.pt")
+
+
+def test_a_model_of_another_house_has_no_metadata(tmp_path):
+    import keras
+
+    import export
+    from lstm_apps.layers import LSTM
+
+    export.to_onnx(keras.Sequential([keras.Input((4, 2)), LSTM(3)]), tmp_path / "m.onnx")
+    with pytest.raises(ModelFileError, match="no lstm-apps metadata"):
+        runtime.load(tmp_path / "m.onnx")
+
+
+def test_inputs_are_checked_before_they_reach_an_engine():
+    expected = {"x": (None, 3)}
+    fine = {"x": np.zeros((2, 3))}
+    assert check_inputs(fine, expected)["x"].shape == (2, 3)
+    for bad, message in (
+        ({"y": np.zeros((2, 3))}, "expected"),
+        ({"x": np.zeros((2, 4))}, "shape"),
+        ({"x": np.zeros((0, 3))}, "shape"),
+        ({"x": np.full((2, 3), np.nan)}, "NaN"),
+        ({"x": np.full((2, 3), "a")}, "numbers"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_inputs(bad, expected)
+
+
+def test_importing_the_runtime_imports_no_tensorflow():
+    code = """
+import sys, lstm_apps, lstm_apps.runtime, lstm_apps.application
+heavy = {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "typer"} & set(sys.modules)
+sys.exit(", ".join(heavy) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_bare_environment_answers(small_run, table, tmp_path):
+    """A new virtual environment with the package and what `[tflite]` asks for, and nothing else."""
+    venv.create(tmp_path / "bare", with_pip=True)
+    python = tmp_path / "bare/bin/python"
+    root = Path(__file__).parents[2]
+    install = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", f"{root}[tflite]"], capture_output=True, text=True
+    )
+    if install.returncode:
+        pytest.skip(f"pip could not install the runtime: {install.stderr.strip().splitlines()[-1]}")
+    path = write_csv(tmp_path / "house.csv", table["time"], table["kilowatts"])
+    code = """
+import importlib.util, json, sys
+assert not any(map(importlib.util.find_spec, ("tensorflow", "keras", "pandas", "typer")))
+from lstm_apps import runtime
+for file in sys.argv[2:]:
+    model = runtime.load(file)
+    assert model.info["application"] == "energy"
+    print(json.dumps(model.predict(sys.argv[1])["q50"].tolist()))
+"""
+    files = [str(small_run.folder / f) for f in FILES]
+    done = subprocess.run([python, "-c", code, path, *files], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = runtime.load(files[0]).predict(table)["q50"]
+    for line in done.stdout.splitlines():
+        np.testing.assert_allclose(json.loads(line), expected, atol=1e-4)
+    done = subprocess.run([tmp_path / "bare/bin/lstm-apps", "list"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "lstm-apps[train]" in done.stderr

@@ -1,0 +1,153 @@
+"""The command line: what people see, and what they see when something is wrong."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from households import household, write_csv
+
+from lstm_apps.__main__ import main
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """Runs a command in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lstm-apps", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_list(cli):
+    code, out, _ = cli("list", "--json")
+    assert code == 0
+    (energy,) = (row for row in json.loads(out) if row["name"] == "energy")
+    assert (energy["domain"], energy["metric"]) == ("forecasting", "MASE")
+    assert "gradient-boosted trees" in energy["baselines"]
+    assert "energy" in cli("list")[1]
+
+
+def test_data(cli):
+    assert "CC BY 4.0" in cli("data")[1]
+    code, out, _ = cli("data", "household-power")
+    assert code == 0
+    assert out.strip().endswith(".csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "enrgy"], "Unknown application 'enrgy'. Did you mean 'energy'?"),
+        (["train", "energy", "--preset", "ful"], "Did you mean 'full'"),
+        (["train", "energy", "--export", "onx"], "Did you mean 'onnx'"),
+        (["train", "energy", "--data", "none.csv"], "There is no file none.csv"),
+        (["train", "energy", "--step", "soon"], "no time step"),
+        (["train", "energy", "--epochs", "0"], "epochs is 0"),
+        (["train", "energy", "--resume"], "--out"),
+        (["train", "energy", "--resume", "--out", "none"], "no run folder"),
+        (["data", "houshold-power"], "Did you mean 'household-power"),
+        (["evaluate", "none"], "no run folder"),
+        (["export", "none", "--format", "onnx"], "no run folder"),
+        (["export", "none", "--format", "tflit"], "Did you mean 'tflite'"),
+        (["predict", "none.onnx", "a.csv"], "There is no file none.onnx"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(cli, tmp_path, arguments, message):
+    code, _, error = cli(*arguments)
+    assert code == 2
+    assert message in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, v: (t, v, ("when", "kilowatts")), "no column 'time'; it has: when, kilowatts"),
+        (lambda t, v: (t[::-1], v), "out of order"),
+        (lambda t, v: (np.r_[t[:1], t[:-1]], v), "1 repeated time"),
+        (lambda t, v: (t, np.where(np.arange(len(v)) % 2, v, np.nan)), "are not measured"),
+        (lambda t, v: (t, np.full_like(v, 1.0)), "constant"),
+        (lambda t, v: (t[:300], v[:300]), "needs at least"),
+        (lambda t, v: (t, ["high"] * len(v)), "expected a number"),
+    ],
+)
+def test_bad_series_are_refused_before_anything_is_written(cli, tmp_path, change, message):
+    times, values, *header = change(*household(80))
+    write_csv(tmp_path / "house.csv", times, values, *header)
+    code, _, error = cli("train", "energy", "--data", "house.csv", "--out", "run")
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["house.csv"]
+
+
+def test_predict(cli, small_run, tmp_path):
+    path = write_csv(tmp_path / "house.csv", *household(20))
+    code, out, _ = cli("predict", small_run.folder / "model.onnx", path, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["time"][0] == "2020-01-26T00:00:00"
+    assert len(answer["q50"]) == 24
+    code, out, _ = cli("predict", small_run.folder / "model.tflite", path)
+    assert code == 0
+    assert "2020-01-26T00:00:00" in out
+
+
+def test_predict_tells_what_it_filled(cli, small_run, tmp_path):
+    times, values = household(20)
+    values[-30:-20] = np.nan
+    path = write_csv(tmp_path / "house.csv", times, values)
+    code, out, error = cli("predict", small_run.folder / "model.onnx", path, "--json")
+    assert code == 0
+    assert json.loads(out)
+    assert "10 of the last 336 values" in error
+
+
+@pytest.mark.slow
+def test_train_export_predict_on_ones_own_series(cli, tmp_path):
+    """Quarter hours under other column names, from the file to the forecast."""
+    times, values = household(70, "15min")
+    path = write_csv(tmp_path / "house.csv", times, values, ("when", "watts"))
+    code, out, _ = cli(
+        "train", "energy", "--data", path, "--time", "when", "--target", "watts", "--step", "1h",
+        "--epochs", "1", "--units", "8", "--out", "run", "--export", "onnx,tflite",
+    )  # fmt: skip
+    assert code == 0
+    assert "gradient-boosted trees" in out
+    names = {p.name for p in (tmp_path / "run").iterdir()}
+    for made in ("config.json", "model.keras", "history.csv", "metrics.json", "report.html", "tensorboard"):
+        assert made in names
+    assert {"model.onnx", "model.tflite", "export.json"} <= names
+    code, out, _ = cli("predict", "run/model.tflite", path, "--json")
+    assert code == 0
+    assert json.loads(out)["time"][0] == "2020-03-16T00:00:00"
+    code, _, error = cli("train", "energy", "--data", path, "--out", "run")
+    assert code == 2
+    assert "holds a run already" in error
+    code, _, error = cli("train", "energy", "--resume", "--out", "run", "--units", "9")
+    assert code == 2
+    assert "another units" in error
+
+
+@pytest.mark.slow
+def test_interrupted_training_tells_how_to_go_on(cli, tmp_path, monkeypatch):
+    import training.fit
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    path = write_csv(tmp_path / "house.csv", *household(80))
+    monkeypatch.setattr(training.fit, "compiled", interrupted)
+    code, _, error = cli("train", "energy", "--data", path, "--out", "run")
+    assert code == 130
+    assert "lstm-apps train energy --resume --out run" in error

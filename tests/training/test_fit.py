@@ -1,0 +1,135 @@
+"""Training: repeatable, interruptible, and it keeps what was there."""
+
+import csv
+from itertools import islice
+
+import keras
+import numpy as np
+import pytest
+
+from lstm_apps import application
+from lstm_apps.errors import InputError
+from training.batches import InOrder, batches_an_epoch, shuffled
+from training.callbacks import Keeper
+from training.config import Config
+from training.fit import fit
+from training.run import Run, read_json
+
+
+def config(household_csv, **chosen):
+    energy = application.get("energy")
+    defaults = {"data": str(household_csv), "epochs": 3, "steps_per_epoch": 3, "units": 6, "batch_size": 8}
+    return Config.of(energy, "quick", **{**defaults, **chosen})
+
+
+class Counting:
+    """Examples that are their own indices, plus noise in training."""
+
+    def __len__(self):
+        return 10
+
+    def batch(self, indices, rng):
+        return indices, None if rng is None else rng.random(), None
+
+
+def test_training_batches_are_drawn_from_seed_and_epoch():
+    steps = batches_an_epoch(Counting(), 4, None)
+    assert steps == 2
+    two_epochs = list(islice(shuffled(Counting(), 4, 1, steps), 4))
+    first, second = (np.concatenate([b[0] for b in half]) for half in (two_epochs[:2], two_epochs[2:]))
+    assert len(set(first)) == len(set(second)) == 8  # none twice in an epoch
+    assert list(first) != list(second)
+    resumed = list(islice(shuffled(Counting(), 4, 1, steps, epoch=1), 2))
+    for (a, noise_a, _), (b, noise_b, _) in zip(two_epochs[2:], resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert noise_a == noise_b
+    other = np.concatenate([b[0] for b in islice(shuffled(Counting(), 4, 2, steps), 2)])
+    assert list(other) != list(first)
+
+
+def test_evaluation_batches_are_all_examples_in_order():
+    batches = InOrder(Counting(), 4)
+    np.testing.assert_array_equal(np.concatenate([batches[i][0] for i in range(len(batches))]), np.arange(10))
+
+
+@pytest.mark.slow
+def test_resumed_equals_uninterrupted(household_csv, tmp_path, monkeypatch):
+    whole = fit(config(household_csv), tmp_path / "whole", verbose=0)
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 5:  # in the middle of the second epoch
+                raise KeyboardInterrupt
+
+    def interrupted(self, *args, callbacks, **kwargs):
+        return original(self, *args, callbacks=[*callbacks, Interrupt()], **kwargs)
+
+    original = keras.Model.fit
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config(household_csv), tmp_path / "parts", verbose=0)
+    assert read_json(tmp_path / "parts/checkpoint/state.json")["epochs_done"] == 1
+    parts = fit(config(household_csv), tmp_path / "parts", resume=True, verbose=0)
+
+    for a, b in zip(whole.load_model().get_weights(), parts.load_model().get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    histories = [list(csv.DictReader(run.history_file.open())) for run in (whole, parts)]
+    assert [r["epoch"] for r in histories[1]] == ["0", "1", "2"]
+    for a, b in zip(*histories, strict=True):
+        assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), abs=1e-6)
+
+
+def test_keeps_the_best_epoch_and_stops_after_patience(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    (tmp_path / "run").mkdir()
+    model.stop_training = False  # as `fit` begins
+    keeper = Keeper(Run(tmp_path / "run"), patience=3)
+    keeper.set_model(model)
+    keeper.set_params({"epochs": 9})
+    ended = []
+    for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.0, 2.1, 1.0]):
+        model.set_weights([np.array([[epoch]])])
+        keeper.on_epoch_end(epoch, {"val_loss": loss})
+        ended.append(epoch)
+        if model.stop_training:
+            break
+    assert ended == [0, 1, 2, 3, 4]
+    assert Run(tmp_path / "run").load_model().get_weights()[0] == 1  # the second epoch's
+    state = read_json(tmp_path / "run/checkpoint/state.json")
+    assert state == {"epochs_done": 5, "best": 2.0, "waited": 3, "finished": True}
+
+
+def test_a_folder_with_something_in_it_is_left_alone(household_csv, small_run, tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(InputError, match="not empty"):
+        fit(config(household_csv), tmp_path, verbose=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    before = small_run.model_file.read_bytes()
+    with pytest.raises(InputError, match="holds a run already"):
+        fit(small_run.config, small_run.folder, verbose=0)
+    with pytest.raises(InputError, match="begun with another units"):
+        fit(
+            config(household_csv, units=9, epochs=2, steps_per_epoch=5, batch_size=64),
+            small_run.folder,
+            resume=True,
+        )
+    with pytest.raises(InputError, match="no run to resume"):
+        fit(config(household_csv), tmp_path / "none", resume=True, verbose=0)
+    assert small_run.model_file.read_bytes() == before
+
+
+def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
+    import shutil
+
+    own = shutil.copy(household_csv, tmp_path / "house.csv")
+    run = fit(config(own, epochs=1, steps_per_epoch=1), tmp_path / "run", verbose=0)
+    text = own.read_text()
+    own.write_text(text[:-3] + "9\n")
+    with pytest.raises(InputError, match="its content changed"):
+        run.load_data()
+
+
+def test_no_run_folder(tmp_path):
+    with pytest.raises(InputError, match="no run folder"):
+        Run.open(tmp_path)
