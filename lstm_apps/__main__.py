@@ -8,10 +8,7 @@ from lstm_apps.errors import InputError
 
 def main() -> None:
     """Run the command line. Bad input is one sentence on stderr and exit code 2."""
-    # Before TensorFlow and scikit-learn are imported. OpenMP threads that spin while they wait
-    # starve whatever else runs on the machine: trees take minutes instead of seconds.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     try:
         from lstm_apps.cli import app
     except ImportError as error:

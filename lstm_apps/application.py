@@ -98,6 +98,7 @@ class Application(ABC):
     layout: str  # what a user's own data must look like
     roles: Mapping[str, str]  # columns that a user may name -> their default name
     metrics: tuple[Metric, ...]  # the first is the primary one
+    outputs: tuple[str, ...]  # of the finished model; one in training may have more, for its loss
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY

@@ -3,6 +3,7 @@ when validation no longer improves. A training that was interrupted goes on as i
 
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -24,7 +25,7 @@ class Keeper(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.patience = patience
-        self.state = {"epochs_done": 0, "best": float("inf"), "waited": 0, "finished": False}
+        self.state: dict[str, Any] = {"epochs_done": 0, "best": float("inf"), "waited": 0, "finished": False}
 
     @property
     def _state_file(self) -> Path:

@@ -99,14 +99,16 @@ class Run:
         return data
 
     def load_model(self) -> "keras.Model":
-        """The trained Keras model."""
+        """The trained Keras model, with the outputs that an answer needs."""
         import keras
 
         import lstm_apps.models  # noqa: F401  (registers the layers that the file names)
 
         if not self.model_file.is_file():
             raise InputError(f"{self.folder} has no model.keras: its training has not finished an epoch.")
-        return keras.models.load_model(self.model_file)
+        model = keras.models.load_model(self.model_file, compile=False)
+        outputs = {name: model.output[name] for name in self.application.outputs}
+        return keras.Model(model.input, outputs)
 
     def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
         write_json(

@@ -125,6 +125,7 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
     """Gradient-boosted trees on lags and calendar, one a quantile; size chosen on validation."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.metrics import mean_pinball_loss
+    from threadpoolctl import threadpool_limits
 
     def rows(part: Part, every: int) -> tuple[np.ndarray, np.ndarray]:
         at = part.origins(features.history, features.horizon, every)
@@ -141,7 +142,8 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
             loss="quantile", quantile=quantile, max_leaf_nodes=leaves, learning_rate=rate,
             max_iter=200, min_samples_leaf=50, l2_regularization=1.0, random_state=0,
         )  # fmt: skip
-        return model.fit(train_x, train_y)
+        with threadpool_limits(1, "openmp"):  # a second thread gains little, and spins where cores are busy
+            return model.fit(train_x, train_y)
 
     def validation_loss(choice: tuple[int, float]) -> float:
         return mean_pinball_loss(validation_y, fit(0.5, *choice).predict(validation_x), alpha=0.5)

@@ -26,6 +26,9 @@ from lstm_apps.forecasting.metrics import (
 )
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+# Networks whose mean is the forecast: a few years hold some thousand days at most, and what one
+# network makes of so few depends on its first weights.
+MEMBERS = 3
 
 
 class Forecasting(Application):
@@ -40,6 +43,7 @@ class Forecasting(Application):
         "CSV with a header: a column of ISO 8601 times, ascending and regular (or --step), and one of numbers"
     )
     metrics = (MASE, WQL, MAE, COVERAGE)
+    outputs = ("quantiles",)
 
     def __init__(
         self,
@@ -135,6 +139,7 @@ class Forecasting(Application):
 
         return forecaster(
             history=features.history,
+            context=features.context,
             horizon=features.horizon,
             seasons=features.seasons,
             calendar_size=CALENDAR_SIZE,
@@ -144,12 +149,13 @@ class Forecasting(Application):
             units=units,
             layers=layers,
             dropout=dropout,
+            members=MEMBERS,
         )
 
     def loss(self, features: ForecastFeatures):
         from lstm_apps.models import QuantileLoss
 
-        return {"quantiles": QuantileLoss(features.quantiles, features.std)}
+        return {"members": QuantileLoss(features.quantiles, features.std)}
 
     def score(self, features: ForecastFeatures, data: Data, run: Run) -> Scores:
         examples = self._test_examples(features, data)
@@ -173,7 +179,7 @@ class Forecasting(Application):
         train = data.train
         naive = seasonal_naive_error(train.values, train.series.measured, features.seasons[0])
         return score_quantiles(
-            quantiles, targets["quantiles"], weights["quantiles"] > 0, features.quantiles, naive
+            quantiles, targets["members"], weights["members"] > 0, features.quantiles, naive
         )
 
     def pictures(self, features: ForecastFeatures, data: Data, run: Run) -> list[Picture]:
@@ -182,7 +188,7 @@ class Forecasting(Application):
         examples = self._test_examples(features, data)
         inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
         quantiles = run(inputs)["quantiles"]
-        actual = np.where(weights["quantiles"] > 0, targets["quantiles"], np.nan)
+        actual = np.where(weights["members"] > 0, targets["members"], np.nan)
         times = features.frequency.shift(
             data.test.series.start, examples.origins[:, None] + np.arange(features.horizon)
         )
@@ -226,7 +232,7 @@ class WindowExamples:
         inputs = self.features.windows(self.part.series, self.part.values, at)
         targets = self.part.values[ahead].astype(np.float32)
         weights = self.part.series.measured[ahead].astype(np.float32)
-        return inputs, {"quantiles": targets}, {"quantiles": weights}
+        return inputs, {"members": targets}, {"members": weights}
 
 
 def _spans(series: Series) -> tuple[int, int]:

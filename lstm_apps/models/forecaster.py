@@ -20,16 +20,16 @@ class SeasonalLags(keras.layers.Layer):
     (batch, history) -> (batch, context + horizon, 2 + seasons)
     """
 
-    def __init__(self, seasons, horizon, **kwargs):
+    def __init__(self, seasons, context, horizon, **kwargs):
         super().__init__(**kwargs)
         self.seasons = tuple(seasons)
+        self.context = context
         self.horizon = horizon
 
     def call(self, history):
         length = history.shape[1]
-        context = length - max(self.seasons)
-        offsets = np.arange(-context, self.horizon)  # 0 is the first step ahead
-        known = ops.pad(history[:, length - context :], [[0, 0], [0, self.horizon]])
+        offsets = np.arange(-self.context, self.horizon)  # 0 is the first step ahead
+        known = ops.pad(history[:, length - self.context :], [[0, 0], [0, self.horizon]])
         lags = [
             ops.take(history, length + offsets - s * np.maximum(1, offsets // s + 1), axis=1)
             for s in self.seasons
@@ -38,7 +38,8 @@ class SeasonalLags(keras.layers.Layer):
         return ops.stack([known, *lags, ahead], axis=-1)
 
     def get_config(self):
-        return {**super().get_config(), "seasons": self.seasons, "horizon": self.horizon}
+        config = {"seasons": self.seasons, "context": self.context, "horizon": self.horizon}
+        return {**super().get_config(), **config}
 
 
 @_register
@@ -99,9 +100,9 @@ class OrderedQuantiles(keras.layers.Layer):
 
 @_register
 class QuantileLoss(keras.losses.Loss):
-    """Pinball loss (Koenker & Bassett 1978), averaged over quantiles, in units of `scale`.
+    """Pinball loss (Koenker & Bassett 1978), averaged over quantiles and members, in units of `scale`.
 
-    Targets (batch, horizon); predictions (batch, horizon, quantiles).
+    Targets (batch, horizon); predictions (batch, horizon, members, quantiles).
     """
 
     def __init__(self, quantiles, scale=1.0, name="quantile_loss", **kwargs):
@@ -110,9 +111,9 @@ class QuantileLoss(keras.losses.Loss):
         self.scale = scale
 
     def call(self, y_true, y_pred):
-        error = (ops.expand_dims(y_true, -1) - y_pred) / self.scale
+        error = (y_true[..., None, None] - y_pred) / self.scale
         q = ops.convert_to_tensor(self.quantiles, dtype=error.dtype)
-        return ops.mean(ops.maximum(q * error, (q - 1.0) * error), axis=-1)
+        return ops.mean(ops.maximum(q * error, (q - 1.0) * error), axis=(-2, -1))
 
     def get_config(self):
         return {**super().get_config(), "quantiles": self.quantiles, "scale": self.scale}
@@ -121,6 +122,7 @@ class QuantileLoss(keras.losses.Loss):
 def forecaster(
     *,
     history: int,
+    context: int,
     horizon: int,
     seasons: tuple[int, ...],
     calendar_size: int,
@@ -130,33 +132,41 @@ def forecaster(
     units: int,
     layers: int,
     dropout: float,
+    members: int,
 ) -> keras.Model:
-    """Build the forecaster.
+    """Build the forecaster: the mean of `members` networks that are trained side by side.
 
     Inputs "history" (batch, history), in the unit of the series, and "calendar"
-    (batch, history - longest season + horizon, calendar_size). Output "quantiles"
-    (batch, horizon, quantiles), in the unit of the series: the scaler is in the graph.
+    (batch, context + horizon, calendar_size). Output "quantiles" (batch, horizon, quantiles), in
+    the unit of the series: the scaler is in the graph. Output "members" (batch, horizon, members,
+    quantiles) is for the loss: each member learns by itself, because networks that learn to be
+    right on average overfit like one large one.
     """
-    context = history - max(seasons)
     past = keras.Input((history,), name="history")
     calendar = keras.Input((context + horizon, calendar_size), name="calendar")
     scaled = keras.layers.Normalization(axis=None, mean=mean, variance=std**2, name="scale")(past)
-    steps = SeasonalLags(seasons, horizon, name="lags")(scaled)
-    x = keras.layers.Concatenate(name="steps")([steps, calendar])
-    for i in range(layers):
-        x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
-    x = keras.layers.Cropping1D((context, 0), name="ahead")(x)  # (batch, horizon, units)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
+    lags = SeasonalLags(seasons, context, horizon, name="lags")(scaled)
+    steps = keras.layers.Concatenate(name="steps")([lags, calendar])
+    # Averages that an LSTM would need many examples to learn. Raw lags beside them made the head
+    # overfit.
     profiles = SeasonalProfiles(seasons, horizon, name="profiles")(scaled)
-    # Averages that an LSTM would need many examples to learn. The raw lags beside them made the
-    # head overfit.
-    x = keras.layers.Concatenate(name="head_inputs")([x, profiles, calendar_ahead])
-    x = keras.layers.Dense(units, activation="relu", name="hidden")(x)
-    x = keras.layers.Dropout(dropout, name="hidden_dropout")(x)
-    x = keras.layers.Dense(len(quantiles), name="raw_quantiles")(x)
-    x = OrderedQuantiles(name="ordered")(x)
-    x = keras.layers.Normalization(
+    calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
+
+    def member(number: int):
+        x = steps
+        for i in range(layers):
+            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = keras.layers.Cropping1D((context, 0), name=f"ahead_{number}")(x)  # (batch, horizon, units)
+        x = keras.layers.Dropout(dropout)(x)
+        x = keras.layers.Concatenate()([x, profiles, calendar_ahead])
+        x = keras.layers.Dense(units, activation="relu", name=f"hidden_{number}")(x)
+        x = keras.layers.Dropout(dropout)(x)
+        return keras.layers.Dense(len(quantiles), name=f"raw_quantiles_{number}")(x)
+
+    raw = ops.stack([member(k + 1) for k in range(members)], axis=2)
+    ordered = OrderedQuantiles(name="ordered")(raw)
+    each = keras.layers.Normalization(
         axis=None, mean=mean, variance=std**2, invert=True, dtype="float32", name="unscale"
-    )(x)
-    return keras.Model({"history": past, "calendar": calendar}, {"quantiles": x}, name="forecaster")
+    )(ordered)
+    outputs = {"quantiles": ops.mean(each, axis=2), "members": each}
+    return keras.Model({"history": past, "calendar": calendar}, outputs, name="forecaster")

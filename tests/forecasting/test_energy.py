@@ -79,7 +79,7 @@ def test_any_regular_step_gives_a_task(tmp_path, step):
     assert str(features.frequency) == step
     inputs, targets, weights = ENERGY.examples(features, data.train).batch(np.arange(2), None)
     assert inputs["history"].shape == (2, features.history)
-    assert targets["quantiles"].shape == weights["quantiles"].shape == (2, features.horizon)
+    assert targets["members"].shape == weights["members"].shape == (2, features.horizon)
 
 
 def test_months(tmp_path):

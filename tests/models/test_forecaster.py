@@ -10,9 +10,19 @@ from lstm_apps.models.forecaster import OrderedQuantiles, SeasonalLags, Seasonal
 
 def build(**changes):
     arguments = {
-        "history": 56, "horizon": 4, "seasons": (4, 28), "calendar_size": 2, "quantiles": (0.1, 0.5, 0.9),
-        "mean": 5.0, "std": 2.0, "units": 6, "layers": 1, "dropout": 0.0,
-    }  # fmt: skip
+        "history": 56,
+        "context": 12,
+        "horizon": 4,
+        "seasons": (4, 28),
+        "calendar_size": 2,
+        "quantiles": (0.1, 0.5, 0.9),
+        "mean": 5.0,
+        "std": 2.0,
+        "units": 6,
+        "layers": 1,
+        "dropout": 0.0,
+        "members": 2,
+    }
     return forecaster(**{**arguments, **changes})
 
 
@@ -20,7 +30,7 @@ def inputs(batch=3, seed=0):
     rng = np.random.default_rng(seed)
     return {
         "history": rng.normal(5, 2, (batch, 56)).astype("float32"),
-        "calendar": rng.normal(size=(batch, 32, 2)).astype("float32"),
+        "calendar": rng.normal(size=(batch, 16, 2)).astype("float32"),
     }
 
 
@@ -44,7 +54,7 @@ def test_forecasts_follow_the_unit_of_the_series():
 
 def test_lags_are_those_of_the_seasons():
     history = np.arange(56, dtype="float32")[None]
-    steps = np.asarray(SeasonalLags((4, 28), 6)(history))[0]
+    steps = np.asarray(SeasonalLags((4, 28), 28, 6)(history))[0]
     assert steps.shape == (28 + 6, 4)
     np.testing.assert_array_equal(steps[:28, 0], np.arange(28, 56))  # the value itself, unknown ahead
     np.testing.assert_array_equal(steps[28:, 0], 0)
@@ -67,9 +77,23 @@ def test_profiles_are_means_at_the_phase():
 
 def test_quantile_loss_by_hand():
     loss = QuantileLoss((0.1, 0.5, 0.9), scale=2.0)
-    found = loss(np.array([[3.0]]), np.array([[[1.0, 3.0, 5.0]]]))
-    # errors in scale: 1, 0, -1 -> 0.1 * 1, 0, (0.9 - 1) * -1
-    assert float(found) == pytest.approx((0.1 + 0 + 0.1) / 3)
+    found = loss(np.array([[3.0]]), np.array([[[[1.0, 3.0, 5.0], [3.0, 3.0, 3.0]]]]))
+    # errors in scale: 1, 0, -1 -> 0.1 * 1, 0, (0.9 - 1) * -1; the second member has none
+    assert float(found) == pytest.approx((0.1 + 0 + 0.1) / 6)
+
+
+def test_the_forecast_is_the_mean_of_members_that_learn_by_themselves():
+    import tensorflow as tf
+
+    model = build()
+    found = model(inputs())
+    assert found["members"].shape == (3, 4, 2, 3)
+    np.testing.assert_allclose(found["quantiles"], np.mean(found["members"], axis=2), rtol=1e-6)
+    with tf.GradientTape() as tape:
+        first = tf.reduce_sum(model(inputs())["members"][:, :, 0])
+    others = [w for w in model.trainable_variables if "_2" in w.path]
+    assert len(others) == 7
+    assert all(g is None or not np.any(g) for g in tape.gradient(first, others))
 
 
 def test_loss_config_round_trip():
