@@ -123,6 +123,11 @@ class Application(ABC):
     def loss(self, features: Any) -> Any:
         """The Keras loss, or losses by output name."""
 
+    def finish(self, model: "keras.Model", features: Any, data: Data) -> None:
+        """Set what no gradient finds, such as calibration, on `data.validation`: the best epoch's
+        model is given. Doing it twice must change nothing. By default there is nothing to set."""
+        return None
+
     @abstractmethod
     def score(self, features: Any, data: Data, run: Run) -> Scores:
         """Every metric on the test part. `run` may be Keras, ONNX or TFLite."""

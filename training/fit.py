@@ -12,7 +12,7 @@ from lstm_apps import application
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
 from training.batches import InOrder, batches_an_epoch, shuffled
-from training.callbacks import Keeper, SeededDropout
+from training.callbacks import Keeper, SeededDropout, save_model
 from training.config import Config
 from training.run import Run
 
@@ -63,6 +63,9 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
                 keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
             ],
         )
+    finished = keras.models.load_model(run.model_file)
+    app.finish(finished, features, data)
+    save_model(finished, run.model_file)
     return run
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from lstm_apps.data.splits import Part, TimeSplit
 from lstm_apps.features.calendar import calendar
 from lstm_apps.features.forecast import ForecastFeatures
+from lstm_apps.forecasting.calibration import spread, spread_factors
 
 # What a statistical model is fitted on, in longest seasons before the origin: recent habits count.
 _FIT_SEASONS = 8
@@ -101,7 +102,7 @@ def _statistical(features: ForecastFeatures, test: Part, origins: np.ndarray) ->
 
 def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> np.ndarray:
     """What the trees see of each origin and step ahead: the lags and means the seasons offer, the
-    last day, the calendar, the step. (origins * horizon, columns)."""
+    last season, the calendar, the step. (origins * horizon, columns)."""
     horizon, seasons = features.horizon, features.seasons
     steps = origins[:, None] + np.arange(horizon)
     columns = []
@@ -116,26 +117,33 @@ def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> 
     per_origin = [*recent.T, last_season.mean(axis=1), whole.mean(axis=1), whole.std(axis=1)]
     columns += [np.repeat(c[:, None], horizon, axis=1) for c in per_origin]
     columns.append(np.broadcast_to(np.arange(horizon), steps.shape))
-    table = np.stack(columns, axis=-1)
-    days = calendar(features.frequency.shift(part.series.start, steps))
-    return np.concatenate([table, days], axis=-1).reshape(len(origins) * horizon, -1)
+    times = features.frequency.shift(part.series.start, steps)
+    # The LSTM does better without the time of the year, the trees with it: validation says so of both.
+    year = 2 * np.pi * (times - times.astype("datetime64[Y]")).astype(float) / (365.2425 * 86400)
+    columns += [np.sin(year), np.cos(year)]
+    table = np.concatenate([np.stack(columns, axis=-1), calendar(times)], axis=-1)
+    return table.reshape(len(origins) * horizon, -1)
 
 
 def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) -> np.ndarray:
-    """Gradient-boosted trees on lags and calendar, one a quantile; size chosen on validation."""
+    """Gradient-boosted trees on lags and calendar, one a quantile; size and the width of the
+    intervals chosen on validation, as the LSTM's are."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.metrics import mean_pinball_loss
     from threadpoolctl import threadpool_limits
 
-    def rows(part: Part, every: int) -> tuple[np.ndarray, np.ndarray]:
-        at = part.origins(features.history, features.horizon, every)
-        steps = at[:, None] + np.arange(features.horizon)
-        ok = part.series.measured[steps].ravel()
-        return _tree_table(features, part, at)[ok], part.values[steps].ravel()[ok]
+    horizon = features.horizon
+
+    def rows(part: Part, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        steps = at[:, None] + np.arange(horizon)
+        return _tree_table(features, part, at), part.values[steps], part.series.measured[steps]
 
     # Origins at every hour of the day would repeat nearly the same rows 24 times.
-    train_x, train_y = rows(split.train, max(1, features.horizon // 3))
-    validation_x, validation_y = rows(split.validation, features.horizon)
+    every = max(1, horizon // 3)
+    train_x, train_y, ok = rows(split.train, split.train.origins(features.history, horizon, every))
+    train_x, train_y = train_x[ok.ravel()], train_y[ok]
+    at = split.validation.origins(features.history, horizon, horizon)
+    validation_x, validation_y, validation_ok = rows(split.validation, at)
 
     def fit(quantile: float, leaves: int, rate: float) -> HistGradientBoostingRegressor:
         model = HistGradientBoostingRegressor(
@@ -146,10 +154,16 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
             return model.fit(train_x, train_y)
 
     def validation_loss(choice: tuple[int, float]) -> float:
-        return mean_pinball_loss(validation_y, fit(0.5, *choice).predict(validation_x), alpha=0.5)
+        forecast = fit(0.5, *choice).predict(validation_x[validation_ok.ravel()])
+        return mean_pinball_loss(validation_y[validation_ok], forecast, alpha=0.5)
 
     best = min([(15, 0.03), (15, 0.1), (31, 0.03), (31, 0.1)], key=validation_loss)
-    test_x = _tree_table(features, split.test, origins)
-    quantiles = np.stack([fit(q, *best).predict(test_x) for q in features.quantiles], axis=-1)
-    quantiles.sort(axis=-1)  # fitted one by one they can cross; sorting only helps them
-    return quantiles.reshape(len(origins), features.horizon, -1)
+    models = [fit(q, *best) for q in features.quantiles]
+
+    def forecast(x: np.ndarray) -> np.ndarray:
+        quantiles = np.stack([m.predict(x) for m in models], axis=-1)
+        quantiles.sort(axis=-1)  # fitted one by one they can cross; sorting only helps them
+        return quantiles.reshape(-1, horizon, len(models))
+
+    factors = spread_factors(forecast(validation_x), validation_y, validation_ok, features.quantiles)
+    return spread(forecast(_tree_table(features, split.test, origins)), factors)

@@ -25,6 +25,11 @@ def seasonal_naive_error(values: np.ndarray, measured: np.ndarray, season: int) 
     return float(np.abs(values[season:] - values[:-season])[both].mean())
 
 
+def pinball(error: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Pinball loss (Koenker & Bassett 1978) of `error` = actual - forecast; levels on the last axis."""
+    return np.maximum(levels * error, (levels - 1) * error)
+
+
 def score_quantiles(
     forecasts: np.ndarray,  # (origins, horizon, quantiles)
     actual: np.ndarray,  # (origins, horizon)
@@ -37,7 +42,7 @@ def score_quantiles(
     q = np.asarray(levels)
     error = np.where(measured[..., None], actual[..., None] - forecasts, 0.0)
     absolute = np.abs(error[..., levels.index(0.5)]).sum(axis=1)  # all (origins,) from here
-    pinball = 2 * np.maximum(q * error, (q - 1) * error).mean(axis=-1).sum(axis=1)
+    weighted = 2 * pinball(error, q).mean(axis=-1).sum(axis=1)
     low, high = forecasts[..., levels.index(0.1)], forecasts[..., levels.index(0.9)]
     inside = ((low <= actual) & (actual <= high) & measured).sum(axis=1)
     size = np.where(measured, np.abs(actual), 0.0).sum(axis=1)
@@ -46,7 +51,7 @@ def score_quantiles(
     def all_metrics(chosen: np.ndarray) -> np.ndarray:
         n = count[chosen].sum(axis=-1)
         mae = absolute[chosen].sum(axis=-1) / n
-        wql = pinball[chosen].sum(axis=-1) / size[chosen].sum(axis=-1)
+        wql = weighted[chosen].sum(axis=-1) / size[chosen].sum(axis=-1)
         coverage = inside[chosen].sum(axis=-1) / n
         return np.stack([mae / naive_error, wql, mae, coverage])
 

@@ -16,6 +16,7 @@ from lstm_apps.features.calendar import CALENDAR_SIZE
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.series import Series, read_series
 from lstm_apps.forecasting import baselines
+from lstm_apps.forecasting.calibration import spread_factors
 from lstm_apps.forecasting.metrics import (
     COVERAGE,
     MAE,
@@ -28,7 +29,7 @@ from lstm_apps.forecasting.metrics import (
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Networks whose mean is the forecast: a few years hold some thousand days at most, and what one
 # network makes of so few depends on its first weights.
-MEMBERS = 3
+MEMBERS = 5
 
 
 class Forecasting(Application):
@@ -156,6 +157,15 @@ class Forecasting(Application):
         from lstm_apps.models import QuantileLoss
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
+
+    def finish(self, model, features: ForecastFeatures, data: Data) -> None:
+        examples = self.examples(features, data.validation)
+        inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
+        members = model.predict(inputs, batch_size=256, verbose=0)["members"]
+        factors = spread_factors(
+            members.mean(axis=2), targets["members"], weights["members"] > 0, features.quantiles
+        )
+        model.get_layer("calibrated").set_weights([np.array(factors, np.float32)])
 
     def score(self, features: ForecastFeatures, data: Data, run: Run) -> Scores:
         examples = self._test_examples(features, data)

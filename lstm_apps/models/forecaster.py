@@ -99,6 +99,22 @@ class OrderedQuantiles(keras.layers.Layer):
 
 
 @_register
+class CalibratedSpread(keras.layers.Layer):
+    """Scales the distances from the median: those below by the first of `factors`, those above by
+    the second. Both are 1 until they are set. Same shape in and out."""
+
+    def build(self, input_shape):
+        self.factors = self.add_weight(shape=(2,), initializer="ones", trainable=False, name="factors")
+
+    def call(self, quantiles):
+        middle = quantiles.shape[-1] // 2
+        below, above = ops.split(self.factors, 2)
+        each = ops.concatenate([ops.repeat(below, middle), ops.ones(1), ops.repeat(above, middle)])
+        median = quantiles[..., middle : middle + 1]
+        return median + each * (quantiles - median)
+
+
+@_register
 class QuantileLoss(keras.losses.Loss):
     """Pinball loss (Koenker & Bassett 1978), averaged over quantiles and members, in units of `scale`.
 
@@ -168,5 +184,6 @@ def forecaster(
     each = keras.layers.Normalization(
         axis=None, mean=mean, variance=std**2, invert=True, dtype="float32", name="unscale"
     )(ordered)
-    outputs = {"quantiles": ops.mean(each, axis=2), "members": each}
+    calibrated = CalibratedSpread(dtype="float32", name="calibrated")(ops.mean(each, axis=2))
+    outputs = {"quantiles": calibrated, "members": each}
     return keras.Model({"history": past, "calendar": calendar}, outputs, name="forecaster")
