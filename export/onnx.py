@@ -5,6 +5,7 @@ each layer that the operator can express leaves a single placeholder in the grap
 converter is told to write an `LSTM` node for it.
 """
 
+import logging
 from collections import Counter
 from typing import Any
 
@@ -46,6 +47,7 @@ def convert(signature: Signature) -> bytes:
     def write_node(context, node, name, args):
         _lstm_node(context, node, *marked[node.get_attr("token").s.decode()])
 
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
     function = tf.function(signature.call, input_signature=specs, autograph=False)
     with kernels.use_kernel(placeholder):

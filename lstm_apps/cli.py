@@ -128,7 +128,8 @@ def train(
         config = dataclasses.replace(Run.open(folder).config, application=name, **given)
     else:
         config = Config.of(task, preset or "quick", **chosen)
-    _train(config, folder or _new_folder(name), resume, wanted)
+    run, _ = _train(config, folder or _new_folder(name), resume, wanted)
+    _show(run)
 
 
 @app.command()
@@ -137,9 +138,10 @@ def evaluate(folder: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
     from training.run import Run
 
     run = Run.open(folder)
-    model = run.load_model()
-    _evaluate(run, run.load_data(), model)
-    _report(run, model)
+    data, model = run.load_data(), run.load_model()
+    _evaluate(run, data, model)
+    _report(run, data, model)
+    _show(run)
 
 
 @app.command()
@@ -152,9 +154,12 @@ def export(
 
     wanted = _formats(",".join(formats))
     run = Run.open(folder)
-    model = run.load_model()
-    _export(run, run.load_data(), model, wanted)
-    _report(run, model)
+    data, model = run.load_data(), run.load_model()
+    if not run.metrics:
+        _evaluate(run, data, model)  # the file carries its metrics
+    _export(run, data, model, wanted)
+    _report(run, data, model)
+    _show(run)
 
 
 @app.command()
@@ -182,7 +187,6 @@ def quickstart(
     """The whole way in a few minutes: train, evaluate, export, check, predict in both runtimes."""
     from training.config import Config
     from training.evaluate import beaten
-    from training.run import write_json
 
     begun = time.monotonic()
     task = application.get(QUICKSTART)
@@ -191,19 +195,16 @@ def quickstart(
         Config.of(task, "quick"), folder or _new_folder("quickstart"), False, ["onnx", "tflite"]
     )
     raw = task.sample_input(run.features, data)
-    sample = run.folder / "sample_input.json"
-    write_json(sample, {name: _plain(column) for name, column in raw.items()})
-    for file in ("model.onnx", "model.tflite"):
-        model = runtime.load(run.folder / file)
-        answer = model.predict(raw)
-        if file == "model.onnx":
-            out.print(_answer(answer, model.info))
-    out.print(_metrics_table(run.metrics))
-    out.print(_exports_table(run.exports))
+    answers = [runtime.load(run.folder / file).predict(raw) for file in ("model.onnx", "model.tflite")]
+    out.print(_answer(answers[0], runtime.load(run.folder / "model.onnx").info))
+    names = [n for n, v in answers[0].items() if v.dtype.kind == "f"]
+    apart = max(float(np.abs(answers[0][n] - answers[1][n]).max()) for n in names)
+    out.print(f"ONNX Runtime and LiteRT agree to {apart:.1e} on these.")
+    _show(run)
     for metric in task.metrics[:2]:
         verdict = "beats" if beaten(task, run.metrics, metric.name) else "does NOT beat"
         out.print(f"{metric.name}: the LSTM {verdict} every baseline.")
-    out.print(f"{time.monotonic() - begun:.0f} s. Report: {run.folder / 'report.html'}", soft_wrap=True)
+    out.print(f"{time.monotonic() - begun:.0f} s in all.")
 
 
 def _train(config, folder: Path, resume: bool, formats: list[str]):
@@ -216,7 +217,7 @@ def _train(config, folder: Path, resume: bool, formats: list[str]):
         _evaluate(run, data, model)
         if formats:
             _export(run, data, model, formats)
-        _report(run, model, data)
+        _report(run, data, model)
     except KeyboardInterrupt:
         err.print(f"\nInterrupted. Go on with: lstm-apps train {config.application} --resume --out {folder}")
         raise typer.Exit(130) from None
@@ -228,24 +229,29 @@ def _evaluate(run, data, model) -> None:
     from training.fit import keras_run
 
     with err.status("evaluating") as status:
-        metrics = evaluate(run, data, keras_run(model), status.update)
-    out.print(_metrics_table(metrics))
+        evaluate(run, data, keras_run(model), status.update)
 
 
 def _export(run, data, model, formats: list[str]) -> None:
     from export.runs import export_run
 
     with err.status("exporting") as status:
-        rows = export_run(run, data, model, formats, status.update)
-    out.print(_exports_table(rows))
+        export_run(run, data, model, formats, status.update)
 
 
-def _report(run, model, data=None) -> None:
+def _report(run, data, model) -> None:
     from training.report import write_report
 
     with err.status("writing the report"):
-        path = write_report(run, data or run.load_data(), model)
-    out.print(f"Report: {path}", soft_wrap=True)
+        write_report(run, data, model)
+
+
+def _show(run) -> None:
+    """What a run came to: against its baselines, in each runtime, and where the report is."""
+    out.print(_metrics_table(run.metrics))
+    if run.exports:
+        out.print(_exports_table(run.exports))
+    out.print(f"Report: {run.folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
 def _formats(text: str | None) -> list[str]:
@@ -267,29 +273,33 @@ def _new_folder(name: str) -> Path:
 
 
 def _metrics_table(metrics: dict[str, Any]) -> Table:
-    table = Table("test part", *(f"{m}\n({_direction(row['better'])})" for m, row in metrics.items()))
+    table = Table("on the test part", *(f"{m} {_direction(row['better'])}" for m, row in metrics.items()))
     first = next(iter(metrics.values()))
     table.add_row("LSTM", *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
     for name in first["baselines"]:
         table.add_row(name, *(f"{row['baselines'][name]:.4f}" for row in metrics.values()))
+    table.columns[0].no_wrap = True
     return table
 
 
 def _direction(better: str | float) -> str:
-    return f"{better} is better" if isinstance(better, str) else f"{better:g} is best"
+    return {"lower": "↓", "higher": "↑"}.get(str(better), f"→ {better}")
 
 
 def _exports_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("file", "runtime", "size", "fused", "error against Keras", "latency", *rows[0]["metrics"])
+    metrics = list(rows[0]["metrics"])[:2]
+    table = Table("file", "size", "fused", "error", "latency", *metrics)
+    table.caption = (
+        "error: the largest, against Keras; latency: one example; metrics: through the file's runtime"
+    )
     for row in rows:
         table.add_row(
             row["file"],
-            row["runtime"],
             f"{row['size_bytes'] / 1000:.0f} kB",
             "yes" if row["fused"] else "no",
-            f"{row['max_abs_error']:.1e} (limit {row['tolerance']:.1e})",
+            f"{row['max_abs_error']:.1e}",
             f"{row['latency_ms']:.2f} ms",
-            *(f"{v:.4f}" for v in row["metrics"].values()),
+            *(f"{row['metrics'][m]:.4f}" for m in metrics),
         )
     return table
 

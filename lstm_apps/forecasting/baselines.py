@@ -118,9 +118,6 @@ def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> 
     columns += [np.repeat(c[:, None], horizon, axis=1) for c in per_origin]
     columns.append(np.broadcast_to(np.arange(horizon), steps.shape))
     times = features.frequency.shift(part.series.start, steps)
-    # The LSTM does better without the time of the year, the trees with it: validation says so of both.
-    year = 2 * np.pi * (times - times.astype("datetime64[Y]")).astype(float) / (365.2425 * 86400)
-    columns += [np.sin(year), np.cos(year)]
     table = np.concatenate([np.stack(columns, axis=-1), calendar(times)], axis=-1)
     return table.reshape(len(origins) * horizon, -1)
 
