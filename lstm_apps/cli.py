@@ -212,7 +212,8 @@ def _train(config, folder: Path, resume: bool, formats: list[str]):
     from training.fit import fit
 
     try:
-        run = fit(config, folder, resume)
+        # Bars for people, a line an epoch for log files.
+        run = fit(config, folder, resume, verbose=1 if out.is_terminal else 2)
         data, model = run.load_data(), run.load_model()
         _evaluate(run, data, model)
         if formats:

@@ -12,7 +12,7 @@ ENERGY = Forecasting(
     unit="kW",
     seasons=(24, 168),
     # The last whole year is the test, so that every season of the year counts; it ends with the
-    # last complete day, 2010-11-25. The half-year before it is validation.
+    # last complete day, 2010-11-25. Validation is the half-year before it.
     test_steps=_HOURS_A_YEAR + 22,
     validation_steps=_HOURS_A_YEAR // 2,
     presets={

@@ -12,7 +12,7 @@ from lstm_apps.data import sources
 from lstm_apps.data.splits import Part, TimeSplit, by_time
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
-from lstm_apps.features.calendar import CALENDAR_SIZE, YEAR_SIZE
+from lstm_apps.features.calendar import CALENDAR_SIZE
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.series import Series, read_series
 from lstm_apps.forecasting import baselines
@@ -29,7 +29,7 @@ from lstm_apps.forecasting.metrics import (
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Networks whose mean is the forecast: a few years hold some thousand days at most, and what one
 # network makes of so few depends on its first weights.
-MEMBERS = 4
+MEMBERS = 5
 
 
 class Forecasting(Application):
@@ -144,7 +144,6 @@ class Forecasting(Application):
             horizon=features.horizon,
             seasons=features.seasons,
             calendar_size=CALENDAR_SIZE,
-            year_size=YEAR_SIZE,
             quantiles=features.quantiles,
             mean=features.mean,
             std=features.std,

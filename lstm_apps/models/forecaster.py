@@ -142,7 +142,6 @@ def forecaster(
     horizon: int,
     seasons: tuple[int, ...],
     calendar_size: int,
-    year_size: int,
     quantiles: tuple[float, ...],
     mean: float,
     std: float,
@@ -154,9 +153,7 @@ def forecaster(
     """Build the forecaster: the mean of `members` networks that are trained side by side.
 
     Inputs "history" (batch, history), in the unit of the series, and "calendar"
-    (batch, context + horizon, calendar_size), its last `year_size` columns the time of the year:
-    every second member does without them, because in a series of few years the date is also the
-    name of a day to memorise. Output "quantiles" (batch, horizon, quantiles), in
+    (batch, context + horizon, calendar_size). Output "quantiles" (batch, horizon, quantiles), in
     the unit of the series: the scaler is in the graph. Output "members" (batch, horizon, members,
     quantiles) is for the loss: each member learns by itself, because networks that learn to be
     right on average overfit like one large one.
@@ -165,18 +162,19 @@ def forecaster(
     calendar = keras.Input((context + horizon, calendar_size), name="calendar")
     scaled = keras.layers.Normalization(axis=None, mean=mean, variance=std**2, name="scale")(past)
     lags = SeasonalLags(seasons, context, horizon, name="lags")(scaled)
+    steps = keras.layers.Concatenate(name="steps")([lags, calendar])
     # Averages that an LSTM would need many examples to learn. Raw lags beside them made the head
     # overfit.
     profiles = SeasonalProfiles(seasons, horizon, name="profiles")(scaled)
+    calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
 
     def member(number: int):
-        dates = calendar if number % 2 else calendar[..., :-year_size]
-        x = keras.layers.Concatenate(name=f"steps_{number}")([lags, dates])
+        x = steps
         for i in range(layers):
             x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
         x = keras.layers.Cropping1D((context, 0), name=f"ahead_{number}")(x)  # (batch, horizon, units)
         x = keras.layers.Dropout(dropout)(x)
-        x = keras.layers.Concatenate()([x, profiles, dates[:, context:]])
+        x = keras.layers.Concatenate()([x, profiles, calendar_ahead])
         x = keras.layers.Dense(units, activation="relu", name=f"hidden_{number}")(x)
         x = keras.layers.Dropout(dropout)(x)
         return keras.layers.Dense(len(quantiles), name=f"raw_quantiles_{number}")(x)

@@ -61,7 +61,7 @@ def test_predict_hands_the_last_two_weeks_to_the_model():
 
     def run(inputs):
         np.testing.assert_allclose(inputs["history"], values[None, -336:], rtol=1e-6)
-        assert inputs["calendar"].shape == (1, 72 + 24, 9)
+        assert inputs["calendar"].shape == (1, 72 + 24, 7)
         return {"quantiles": np.arange(72.0, dtype="float32").reshape(1, 24, 3)}
 
     answer = fitted.predict(run, {"time": times, "kW": values})

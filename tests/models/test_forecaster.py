@@ -14,8 +14,7 @@ def build(**changes):
         "context": 12,
         "horizon": 4,
         "seasons": (4, 28),
-        "calendar_size": 3,
-        "year_size": 1,
+        "calendar_size": 2,
         "quantiles": (0.1, 0.5, 0.9),
         "mean": 5.0,
         "std": 2.0,
@@ -31,7 +30,7 @@ def inputs(batch=3, seed=0):
     rng = np.random.default_rng(seed)
     return {
         "history": rng.normal(5, 2, (batch, 56)).astype("float32"),
-        "calendar": rng.normal(size=(batch, 16, 3)).astype("float32"),
+        "calendar": rng.normal(size=(batch, 16, 2)).astype("float32"),
     }
 
 
@@ -74,15 +73,6 @@ def test_profiles_are_means_at_the_phase():
     np.testing.assert_allclose(found[:4, 2], history.reshape(14, 4).mean(axis=0))
     np.testing.assert_allclose(found[:, 3], (history[0, :6] + history[0, 28:34]) / 2)
     np.testing.assert_allclose(found[0, 4:], [27.5, history.std(), 53.5, 55.0], rtol=1e-6)
-
-
-def test_every_second_member_does_not_see_the_time_of_the_year():
-    model, x = build(), inputs()
-    before = np.asarray(model(x)["members"])
-    x["calendar"][..., -1] += 1
-    after = np.asarray(model(x)["members"])
-    assert not np.allclose(before[:, :, 0], after[:, :, 0])
-    np.testing.assert_array_equal(before[:, :, 1], after[:, :, 1])
 
 
 def test_quantile_loss_by_hand():
