@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test lint bench notebooks clean
+.PHONY: quickstart test lint clean
 
 quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in under five minutes
 	$(BIN)/lstm-apps quickstart
@@ -16,12 +16,6 @@ lint: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-
-bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
-
-notebooks: $(INSTALLED)  ## runs every notebook; outputs go to build/
-	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
 
 clean:
 	rm -rf .venv build *.egg-info
