@@ -101,6 +101,11 @@ def test_keeps_the_best_epoch_and_stops_after_patience(tmp_path):
     assert state == {"epochs_done": 5, "best": 2.0, "waited": 3, "finished": True}
 
 
+def test_divergence_is_told(household_csv, tmp_path):
+    with pytest.raises(InputError, match="diverged"):
+        fit(config(household_csv, learning_rate=1e38, epochs=1), tmp_path / "run", verbose=0)
+
+
 def test_a_folder_with_something_in_it_is_left_alone(household_csv, small_run, tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(InputError, match="not empty"):
