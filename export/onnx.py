@@ -9,7 +9,6 @@ import logging
 from collections import Counter
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 import tensorflow as tf
@@ -87,8 +86,7 @@ def operators(content: bytes) -> Counter:
 
 def _expressible(layer) -> bool:
     """Whether ONNX's LSTM operator computes this layer as it stands here."""
-    activations = layer.cell.activation, layer.cell.recurrent_activation
-    return activations == (keras.activations.tanh, keras.activations.sigmoid)
+    return layer.cell.is_plain
 
 
 def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias) -> None:

@@ -12,14 +12,13 @@ import uuid
 from collections import Counter
 
 import flatbuffers
-import keras
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from export.signature import Signature, weights
 from lstm_apps.errors import InputError
 from lstm_apps.layers import kernels
-from lstm_apps.layers.gates import Gates, lstm_gates
+from lstm_apps.layers.gates import Gates, Variant, lstm_gates
 
 ENDING = ".tflite"
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -72,7 +71,7 @@ def _sequence(layer, sequences, initial_state, mask, training):
     def lstm(x, h, c, kernel, recurrent_kernel, bias):
         def step(before, x_t):
             z = tf.matmul(x_t, kernel) + tf.matmul(before.hidden, recurrent_kernel)
-            return lstm_gates(z, before.cell, bias, tf.tanh, tf.sigmoid)
+            return lstm_gates(z, before.cell, Variant(bias), tf.tanh, tf.sigmoid)
 
         steps = tf.transpose(x, [1, 0, 2])  # (time, batch, features)
         gates = tf.scan(step, steps, Gates(c, c, c, c, cell=c, hidden=h))
@@ -98,8 +97,7 @@ def _sequence(layer, sequences, initial_state, mask, training):
 def _expressible(layer) -> bool:
     """Whether the operator computes this layer: tanh, sigmoid, and no state wanted at the end,
     because the operator keeps that to itself."""
-    activations = layer.cell.activation, layer.cell.recurrent_activation
-    return activations == (keras.activations.tanh, keras.activations.sigmoid) and not layer.return_state
+    return layer.cell.is_plain and not layer.return_state
 
 
 def _is_zero(tensor: tf.Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""The equations of the long short-term memory, written once.
+"""The equations of the long short-term memory, written once, with every variant in its place.
 
 Hochreiter & Schmidhuber (1997), with the forget gate of Gers, Schmidhuber & Cummins (2000).
 Everything else in `lstm_apps.layers` runs these equations over time or makes them faster.
@@ -12,9 +12,13 @@ from keras import ops
 Tensor = Any
 Activation = Callable[[Tensor], Tensor]
 
+# Inside the square root of layer normalisation, as TFLite's operator has it.
+NORM_EPSILON = 1e-8
+
 
 class Gates(NamedTuple):
-    """What one step of the LSTM computes; every entry has shape (batch, units)."""
+    """What one step of the LSTM computes; every entry has shape (batch, units), but for `hidden`,
+    which has (batch, projection_units) where there is a projection."""
 
     forget: Tensor  # how much of the old cell is kept, 0 to 1
     input: Tensor  # how much of the candidate enters, 0 to 1
@@ -24,10 +28,21 @@ class Gates(NamedTuple):
     hidden: Tensor  # what the layer puts out
 
 
+class Variant(NamedTuple):
+    """What a step may have beyond the plain one; None: it has not."""
+
+    bias: Tensor | None = None  # (4 * units,)
+    peephole: Tensor | None = None  # (3, units): of input, forget and output gate
+    gain: Tensor | None = None  # (4 * units,): of layer normalisation
+    coupled: bool = False  # three blocks instead of four: the input gate is 1 - forget
+    cell_clip: float | None = None  # the cell stays within plus and minus this
+    projection: Tensor | None = None  # (units, projection_units)
+
+
 def lstm_gates(
     z: Tensor,  # (batch, 4 * units): x W + h R, blocks in Keras's order: input, forget, candidate, output
     c: Tensor,  # (batch, units): the memory before the step
-    bias: Tensor | None,  # (4 * units,), same blocks
+    variant: Variant,
     activation: Activation,  # tanh below
     recurrent_activation: Activation,  # sigmoid below
 ) -> Gates:
@@ -40,16 +55,48 @@ def lstm_gates(
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    `z` holds the four sums x W + h R side by side, because one large matrix product is faster
-    than four small ones.
+    Variants, which combine:
+
+        peephole       + p_i * c, + p_f * c and + p_o * c' inside i, f and o (Gers & Schmidhuber 2000)
+        layer norm     each sum before its bias is brought to mean 0 and variance 1 over the units and
+                       multiplied by a gain (Ba, Kiros & Hinton 2016, in the form of TFLite's operator)
+        coupled        i = 1 - f (CIFG: Greff et al. 2017)
+        cell clip      c' is cut off at plus and minus a limit (Sak, Senior & Beaufays 2014)
+        projection     h' = (o * tanh(c')) P (Sak, Senior & Beaufays 2014)
+
+    `z` holds the sums x W + h R side by side, because one large matrix product is faster than
+    four small ones.
     """
-    if bias is not None:
-        z = z + bias
-    z_i, z_f, z_g, z_o = ops.split(z, 4, axis=-1)  # each (batch, units)
-    f = recurrent_activation(z_f)
-    i = recurrent_activation(z_i)
-    g = activation(z_g)
-    o = recurrent_activation(z_o)
+    blocks = 3 if variant.coupled else 4
+
+    def split(vector: Tensor | None) -> list:
+        parts = [None] * blocks if vector is None else ops.split(vector, blocks, axis=-1)
+        return [None, *parts] if variant.coupled else list(parts)
+
+    z_i, z_f, z_g, z_o = split(z)  # each (batch, units)
+    b_i, b_f, b_g, b_o = split(variant.bias)  # each (units,)
+    n_i, n_f, n_g, n_o = split(variant.gain)
+    p_i, p_f, p_o = (None,) * 3 if variant.peephole is None else ops.unstack(variant.peephole)
+
+    f = recurrent_activation(_gate_sum(z_f, b_f, n_f, p_f, c))
+    i = 1 - f if variant.coupled else recurrent_activation(_gate_sum(z_i, b_i, n_i, p_i, c))
+    g = activation(_gate_sum(z_g, b_g, n_g))
     c = f * c + i * g
+    if variant.cell_clip is not None:
+        c = ops.clip(c, -variant.cell_clip, variant.cell_clip)
+    o = recurrent_activation(_gate_sum(z_o, b_o, n_o, p_o, c))
     h = o * activation(c)
+    if variant.projection is not None:
+        h = ops.matmul(h, variant.projection)
     return Gates(forget=f, input=i, candidate=g, output=o, cell=c, hidden=h)
+
+
+def _gate_sum(z: Tensor, bias, gain, peephole=None, c=None) -> Tensor:
+    """What goes into a gate's activation."""
+    if peephole is not None:
+        z = z + peephole * c
+    if gain is not None:
+        centred = z - ops.mean(z, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        z = gain * centred * ops.rsqrt(variance + NORM_EPSILON)
+    return z if bias is None else z + bias

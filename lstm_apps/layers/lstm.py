@@ -15,24 +15,27 @@ from lstm_apps.layers.gates import Gates
 class LSTM(keras.layers.RNN):
     """Long short-term memory over a sequence, with its gates open to inspection and export.
 
-    Takes every argument of `keras.layers.LSTM`, holds its weights in its order and shapes
-    (`a.set_weights(b.get_weights())` works both ways), and can stand wherever it stands:
-    functional and sequential models, `keras.layers.Bidirectional`, `.keras` files.
+    Takes every argument of `keras.layers.LSTM` and those of `LSTMCell`. The plain layer holds
+    Keras's weights in its order and shapes (`a.set_weights(b.get_weights())` works both ways), and
+    every layer can stand where Keras's can: functional and sequential models,
+    `keras.layers.Bidirectional`, `.keras` files.
 
     Args:
-        units: Size of the cell and of the hidden state.
-        forget_bias: Initial bias of the forget gate where `unit_forget_bias` is true.
+        units: Size of the cell, and of the hidden state unless it is projected.
+        peephole, projection_units, layer_norm, coupled_gates, zoneout, cell_clip, forget_bias:
+            As `LSTMCell`.
         **kwargs: As `keras.layers.LSTM`.
 
     Call arguments:
         sequences: (batch, time, features).
         mask: (batch, time) of booleans; the state passes over a step that is False.
-        initial_state: `[h, c]`, each (batch, units); zeros by default.
-        training: Whether dropout is active.
+        initial_state: `[h, c]`, each (batch, units), h (batch, projection_units) if it is
+            projected; zeros by default.
+        training: Whether dropout and zoneout are active.
 
     Returns:
         (batch, units), or (batch, time, units) with `return_sequences`; followed by h and c with
-        `return_state`.
+        `return_state`. With a projection its size stands for that of `units`.
 
     Example:
 
@@ -69,6 +72,12 @@ class LSTM(keras.layers.RNN):
         stateful=False,
         unroll=False,
         use_cudnn="auto",
+        peephole=False,
+        projection_units=None,
+        layer_norm=False,
+        coupled_gates=False,
+        zoneout=0.0,
+        cell_clip=None,
         forget_bias=1.0,
         implementation=2,
         **kwargs,
@@ -91,6 +100,12 @@ class LSTM(keras.layers.RNN):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             seed=seed,
+            peephole=peephole,
+            projection_units=projection_units,
+            layer_norm=layer_norm,
+            coupled_gates=coupled_gates,
+            zoneout=zoneout,
+            cell_clip=cell_clip,
             forget_bias=forget_bias,
             implementation=implementation,
             dtype=kwargs.get("dtype"),

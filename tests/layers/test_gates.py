@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import activations, ops
 
-from lstm_apps.layers.gates import lstm_gates
+from lstm_apps.layers.gates import Variant, lstm_gates
 
 
 def sigmoid(x):
@@ -19,7 +19,7 @@ def test_one_step_is_the_textbook_step():
     found = lstm_gates(
         ops.convert_to_tensor(z),
         ops.convert_to_tensor(c),
-        ops.convert_to_tensor(b),
+        Variant(ops.convert_to_tensor(b)),
         activations.tanh,
         activations.sigmoid,
     )
@@ -36,5 +36,5 @@ def test_one_step_is_the_textbook_step():
 )
 def test_forget_keeps_the_cell_and_input_replaces_it(f, i, expected):
     z = ops.convert_to_tensor([[i, f, 50.0, 0.0]])
-    found = lstm_gates(z, ops.convert_to_tensor([[0.7]]), None, activations.tanh, activations.sigmoid)
+    found = lstm_gates(z, ops.convert_to_tensor([[0.7]]), Variant(), activations.tanh, activations.sigmoid)
     np.testing.assert_allclose(found.cell, [[expected]], atol=1e-6)
