@@ -7,6 +7,7 @@ Everything else in `lstm_apps.layers` runs these equations over time or makes th
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 Tensor = Any
@@ -32,7 +33,7 @@ class Variant(NamedTuple):
     """What a step may have beyond the plain one; None: it has not."""
 
     bias: Tensor | None = None  # (4 * units,)
-    peephole: Tensor | None = None  # (3, units): of input, forget and output gate
+    peephole: Tensor | None = None  # (3, units): of input (not if coupled), forget and output gate
     gain: Tensor | None = None  # (4 * units,): of layer normalisation
     coupled: bool = False  # three blocks instead of four: the input gate is 1 - forget
     cell_clip: float | None = None  # the cell stays within plus and minus this
@@ -76,7 +77,8 @@ def lstm_gates(
     z_i, z_f, z_g, z_o = split(z)  # each (batch, units)
     b_i, b_f, b_g, b_o = split(variant.bias)  # each (units,)
     n_i, n_f, n_g, n_o = split(variant.gain)
-    p_i, p_f, p_o = (None,) * 3 if variant.peephole is None else ops.unstack(variant.peephole)
+    p = [] if variant.peephole is None else ops.unstack(variant.peephole)
+    p_i, p_f, p_o = [None] * (3 - len(p)) + p  # coupled: two of them
 
     f = recurrent_activation(_gate_sum(z_f, b_f, n_f, p_f, c))
     i = 1 - f if variant.coupled else recurrent_activation(_gate_sum(z_i, b_i, n_i, p_i, c))
@@ -91,12 +93,19 @@ def lstm_gates(
     return Gates(forget=f, input=i, candidate=g, output=o, cell=c, hidden=h)
 
 
+def _normalised(z: Tensor) -> Tensor:
+    """`z` with mean 0 and variance 1 over the units; half precision has no place for the epsilon."""
+    dtype = keras.backend.standardize_dtype(z.dtype)
+    wide = ops.cast(z, "float32") if dtype in ("float16", "bfloat16") else z
+    centred = wide - ops.mean(wide, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return ops.cast(centred * ops.rsqrt(variance + NORM_EPSILON), dtype)
+
+
 def _gate_sum(z: Tensor, bias, gain, peephole=None, c=None) -> Tensor:
     """What goes into a gate's activation."""
     if peephole is not None:
         z = z + peephole * c
     if gain is not None:
-        centred = z - ops.mean(z, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        z = gain * centred * ops.rsqrt(variance + NORM_EPSILON)
+        z = gain * _normalised(z)
     return z if bias is None else z + bias

@@ -46,8 +46,13 @@ def test_every_lstm_is_one_operator(write, file, operator, name, tmp_path):
 
 
 @each_form
-def test_what_the_operator_cannot_do_becomes_a_loop_and_says_so(write, file, operator, tmp_path):
-    report = write(sequential(LSTM(5, activation="relu", return_sequences=True)), tmp_path / file)
+@pytest.mark.parametrize(
+    "arguments",
+    [{"activation": "relu"}, {"peephole": True, "layer_norm": True}, {"projection_units": 2, "zoneout": 0.1}],
+    ids=str,
+)
+def test_what_is_not_yet_an_operator_becomes_a_loop_and_says_so(write, file, operator, arguments, tmp_path):
+    report = write(sequential(LSTM(5, return_sequences=True, **arguments)), tmp_path / file)
     assert not report.fused
     assert report.operators[operator] == 0
     assert report.max_abs_error <= report.tolerance
