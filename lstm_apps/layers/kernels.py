@@ -1,7 +1,18 @@
 """How a whole sequence is run.
 
-`scan` steps the cell through time with Keras's own loop. Another kernel, for instance an
-exporter's, takes its place inside `use_kernel(...)`.
+`scan` steps the cell through time with Keras's own loop: any cell, any device, the form that all
+others are compared with. `fused` is the plain LSTM with a gradient of its own, compiled by XLA: what
+training uses. Another kernel, for instance an exporter's, takes their place inside `use_kernel(...)`.
+
+The gradient of `fused`, by hand as in Greff et al. (2017), appendix A: with dh and dc what comes back
+from step t + 1, and dh already holding the gradient of the output at t,
+
+    dz_o = dh * tanh(c) * o (1 - o)        dc = dc + dh * o * (1 - tanh(c)^2)
+    dz_f = dc * c_before * f (1 - f)       dz_i = dc * g * i (1 - i)       dz_g = dc * i * (1 - g^2)
+    dh before = dz R^T                     dc before = dc * f
+
+The loop makes only this. The gradients of the weights are one product over all steps after it,
+dW = X^T dZ and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +21,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+import tensorflow as tf
+from keras import ops
 
 Tensor = Any
 # (last output (batch, units), all outputs (batch, time, units), [h, c] each (batch, units))
@@ -19,11 +32,42 @@ Kernel = Callable[..., Result]
 
 
 def scan(layer, sequences, initial_state, mask, training) -> Result:
-    """Step through time with `keras.layers.RNN`'s loop: any cell, any mask, any device."""
+    """Step through time with `keras.layers.RNN`'s loop."""
     return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
 
 
-_kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=scan)
+def fused(layer, sequences, initial_state, mask, training) -> Result:
+    """The plain LSTM with its own gradient. Dropout of the inputs is applied before the loop."""
+    cell = layer.cell
+    if training and cell.dropout:
+        sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
+    if layer.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+        mask = None if mask is None else tf.reverse(mask, [1])
+    kernel, recurrent_kernel = (ops.cast(w, sequences.dtype) for w in (cell.kernel, cell.recurrent_kernel))
+    bias = tf.zeros(4 * cell.units, sequences.dtype) if cell.bias is None else cell.bias
+    bias = ops.cast(bias, sequences.dtype)
+    h, c = initial_state
+    if mask is None:
+        outputs, h, c = _lstm(sequences, h, c, kernel, recurrent_kernel, bias)
+        return outputs[:, -1], outputs, [h, c]
+    mask = tf.cast(mask, tf.bool)
+    outputs, h, c = _masked_lstm(sequences, h, c, kernel, recurrent_kernel, bias, mask)
+    # Keras: a masked step repeats the last output, and there is none (zeros) before the first.
+    shown = mask if layer.zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
+    outputs = tf.where(shown[..., None], outputs, tf.zeros_like(outputs))
+    return outputs[:, -1], outputs, [h, c]
+
+
+def automatic(layer, sequences, initial_state, mask, training) -> Result:
+    """`fused` in training, where its compilation (once a shape) pays; otherwise `scan`."""
+    cell = layer.cell
+    able = cell.is_plain and not cell.recurrent_dropout and cell.implementation == 2 and not layer.unroll
+    chosen = fused if training and able else scan
+    return chosen(layer, sequences, initial_state, mask, training)
+
+
+_kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=automatic)
 
 
 def run(layer, sequences, initial_state, mask, training) -> Result:
@@ -39,3 +83,95 @@ def use_kernel(kernel: Kernel) -> Iterator[None]:
         yield
     finally:
         _kernel.reset(token)
+
+
+# In eager mode a tape would record what happens inside these two as well: hence `stop_gradient`.
+@tf.custom_gradient
+def _lstm(x, h, c, kernel, recurrent_kernel, bias):
+    """All hidden states (batch, time, units), last h, last c."""
+    states = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), None)
+
+    def gradient(*upstream):
+        return _backward(x, h, c, kernel, recurrent_kernel, None, *states, *upstream)
+
+    return _results(*states[:2]), gradient
+
+
+@tf.custom_gradient
+def _masked_lstm(x, h, c, kernel, recurrent_kernel, bias, mask):
+    """As `_lstm`; h and c pass over steps where `mask` (batch, time) is False."""
+    states = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), mask)
+
+    def gradient(*upstream):
+        return *_backward(x, h, c, kernel, recurrent_kernel, mask, *states, *upstream), None
+
+    return _results(*states[:2]), gradient
+
+
+def _results(hidden, cells):
+    return tf.transpose(hidden, [1, 0, 2]), hidden[-1], cells[-1]
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _forward(x, h, c, kernel, recurrent_kernel, bias, mask):
+    """h, c (time, batch, units) and the four gates (time, batch, 4 * units) of every step."""
+    x = tf.transpose(x, [1, 0, 2])  # (time, batch, features)
+    mask = None if mask is None else tf.transpose(mask)[..., None]  # (time, batch, 1)
+    steps = tf.shape(x)[0]
+    both = tf.concat([kernel, recurrent_kernel], axis=0)  # one product a step
+
+    def step(t, h, c, hidden, cells, gates):
+        z = tf.matmul(tf.concat([x[t], h], axis=1), both) + bias
+        i, f, g, o = tf.split(z, 4, axis=1)
+        i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+        new_c = f * c + i * g
+        new_h = o * tf.tanh(new_c)
+        if mask is not None:
+            new_h, new_c = tf.where(mask[t], new_h, h), tf.where(mask[t], new_c, c)
+        gates = gates.write(t, tf.concat([i, f, g, o], axis=1))
+        return t + 1, new_h, new_c, hidden.write(t, new_h), cells.write(t, new_c), gates
+
+    stores = [tf.TensorArray(x.dtype, steps) for _ in range(3)]
+    begin = [0, h, c, *stores]
+    *_, hidden, cells, gates = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)
+    return hidden.stack(), cells.stack(), gates.stack()
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _backward(x, h0, c0, kernel, recurrent_kernel, mask, hidden, cells, gates, d_outputs, d_h, d_c):
+    """Gradients of x, h0, c0, kernel, recurrent kernel and bias."""
+    x = tf.transpose(x, [1, 0, 2])
+    d_outputs = tf.transpose(d_outputs, [1, 0, 2])
+    mask = None if mask is None else tf.transpose(mask)[..., None]
+    steps = tf.shape(x)[0]
+    h_before = tf.concat([h0[None], hidden[:-1]], axis=0)
+    c_before = tf.concat([c0[None], cells[:-1]], axis=0)
+
+    def step(t, d_h, d_c, d_sums):
+        i, f, g, o = tf.split(gates[t], 4, axis=1)
+        shown = tf.tanh(cells[t])
+        d_h = d_h + d_outputs[t]
+        d_cell = d_c + d_h * o * (1 - shown * shown)
+        d_z = tf.concat(
+            [
+                d_cell * g * i * (1 - i),
+                d_cell * c_before[t] * f * (1 - f),
+                d_cell * i * (1 - g * g),
+                d_h * shown * o * (1 - o),
+            ],
+            axis=1,
+        )
+        if mask is not None:
+            d_z = tf.where(mask[t], d_z, tf.zeros_like(d_z))
+        h_share, c_share = tf.matmul(d_z, recurrent_kernel, transpose_b=True), d_cell * f
+        if mask is not None:
+            h_share, c_share = tf.where(mask[t], h_share, d_h), tf.where(mask[t], c_share, d_c)
+        return t - 1, h_share, c_share, d_sums.write(t, d_z)
+
+    begin = [steps - 1, d_h, d_c, tf.TensorArray(x.dtype, steps)]
+    _, d_h, d_c, d_sums = tf.while_loop(lambda t, *_: t >= 0, step, begin, maximum_iterations=steps)
+    d_z = d_sums.stack()  # (time, batch, 4 * units)
+    d_x = tf.einsum("tbz,fz->btf", d_z, kernel)
+    d_kernels = tf.einsum("tbf,tbz->fz", tf.concat([x, h_before], axis=2), d_z)
+    features = tf.shape(kernel)[0]
+    return d_x, d_h, d_c, d_kernels[:features], d_kernels[features:], tf.reduce_sum(d_z, [0, 1])
