@@ -137,13 +137,28 @@ def _forward(x, h, c, kernel, recurrent_kernel, bias, mask):
     return hidden.stack(), cells.stack(), gates.stack()
 
 
-@tf.function(jit_compile=True, autograph=False)
-def _backward(x, h0, c0, kernel, recurrent_kernel, mask, hidden, cells, gates, d_outputs, d_h, d_c):
+def _backward(x, h0, c0, kernel, recurrent_kernel, mask, hidden, cells, gates, *upstream):
     """Gradients of x, h0, c0, kernel, recurrent kernel and bias."""
-    x = tf.transpose(x, [1, 0, 2])
+    d_h, d_c, d_z, h_before = _back_through_time(
+        h0, c0, recurrent_kernel, mask, hidden, cells, gates, *upstream
+    )
+    # Large products over all steps at once, which TensorFlow's own kernels do faster than XLA's.
+    rows = tf.reshape(d_z, [-1, d_z.shape[-1]])  # (time * batch, 4 * units)
+
+    def over_all_steps(before):
+        return tf.matmul(tf.reshape(before, [-1, before.shape[-1]]), rows, transpose_a=True)
+
+    d_x = tf.transpose(tf.matmul(d_z, kernel, transpose_b=True), [1, 0, 2])
+    d_kernel = over_all_steps(tf.transpose(x, [1, 0, 2]))
+    return d_x, d_h, d_c, d_kernel, over_all_steps(h_before), tf.reduce_sum(rows, axis=0)
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _back_through_time(h0, c0, recurrent_kernel, mask, hidden, cells, gates, d_outputs, d_h, d_c):
+    """Gradients of h0, c0 and of the gates' sums (time, batch, 4 * units); h before every step."""
     d_outputs = tf.transpose(d_outputs, [1, 0, 2])
     mask = None if mask is None else tf.transpose(mask)[..., None]
-    steps = tf.shape(x)[0]
+    steps = tf.shape(gates)[0]
     h_before = tf.concat([h0[None], hidden[:-1]], axis=0)
     c_before = tf.concat([c0[None], cells[:-1]], axis=0)
 
@@ -168,10 +183,6 @@ def _backward(x, h0, c0, kernel, recurrent_kernel, mask, hidden, cells, gates, d
             h_share, c_share = tf.where(mask[t], h_share, d_h), tf.where(mask[t], c_share, d_c)
         return t - 1, h_share, c_share, d_sums.write(t, d_z)
 
-    begin = [steps - 1, d_h, d_c, tf.TensorArray(x.dtype, steps)]
+    begin = [steps - 1, d_h, d_c, tf.TensorArray(gates.dtype, steps)]
     _, d_h, d_c, d_sums = tf.while_loop(lambda t, *_: t >= 0, step, begin, maximum_iterations=steps)
-    d_z = d_sums.stack()  # (time, batch, 4 * units)
-    d_x = tf.einsum("tbz,fz->btf", d_z, kernel)
-    d_kernels = tf.einsum("tbf,tbz->fz", tf.concat([x, h_before], axis=2), d_z)
-    features = tf.shape(kernel)[0]
-    return d_x, d_h, d_c, d_kernels[:features], d_kernels[features:], tf.reduce_sum(d_z, [0, 1])
+    return d_h, d_c, d_sums.stack(), h_before
