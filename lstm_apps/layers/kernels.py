@@ -15,6 +15,7 @@ The loop makes only this. The gradients of the weights are one product over all 
 dW = X^T dZ and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,11 +49,14 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
     bias = tf.zeros(4 * cell.units, sequences.dtype) if cell.bias is None else cell.bias
     bias = ops.cast(bias, sequences.dtype)
     h, c = initial_state
+    weights = kernel, recurrent_kernel, bias
     if mask is None:
-        outputs, h, c = _lstm(sequences, h, c, kernel, recurrent_kernel, bias)
+        outputs, h, c = _in_halves(lambda *part: _lstm(*part, *weights), sequences, h, c)
         return outputs[:, -1], outputs, [h, c]
     mask = tf.cast(mask, tf.bool)
-    outputs, h, c = _masked_lstm(sequences, h, c, kernel, recurrent_kernel, bias, mask)
+    outputs, h, c = _in_halves(
+        lambda *part: _masked_lstm(*part[:3], *weights, part[3]), sequences, h, c, mask
+    )
     # Keras: a masked step repeats the last output, and there is none (zeros) before the first.
     shown = mask if layer.zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
     outputs = tf.where(shown[..., None], outputs, tf.zeros_like(outputs))
@@ -83,6 +87,18 @@ def use_kernel(kernel: Kernel) -> Iterator[None]:
         yield
     finally:
         _kernel.reset(token)
+
+
+def _in_halves(function, *tensors):
+    """`function` of each half of the batch, its results joined: XLA runs a loop on one core, and
+    TensorFlow runs the two halves on two."""
+    if (os.cpu_count() or 1) < 2 or tf.config.list_physical_devices("GPU"):
+        return function(*tensors)
+    batch = tf.shape(tensors[0])[0]
+    sizes = [batch // 2, batch - batch // 2]
+    halves = zip(*(tf.split(t, sizes) for t in tensors), strict=True)
+    results = [function(*half) for half in halves]
+    return [tf.concat(parts, axis=0) for parts in zip(*results, strict=True)]
 
 
 # In eager mode a tape would record what happens inside these two as well: hence `stop_gradient`.
