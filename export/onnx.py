@@ -14,7 +14,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export.signature import Signature, weights
+from export.signature import Signature, peepholes, weights
 from lstm_apps.layers import kernels
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
@@ -32,7 +32,7 @@ def convert(signature: Signature) -> bytes:
         if mask is not None or not _expressible(layer):
             return kernels.scan(layer, sequences, initial_state, mask, training)
         token = f"lstm_{len(marked)}"
-        marked[token] = layer, *weights(layer)
+        marked[token] = layer, *weights(layer), peepholes(layer)
         h, c = initial_state
         outputs, last_h, last_c = tf.raw_ops.PyFuncStateless(
             input=[sequences, h, c], token=token, Tout=[tf.float32] * 3
@@ -86,10 +86,11 @@ def operators(content: bytes) -> Counter:
 
 def _expressible(layer) -> bool:
     """Whether ONNX's LSTM operator computes this layer as it stands here."""
-    return layer.cell.is_plain
+    cell = layer.cell
+    return cell.is_classic and not (cell.projection_units or cell.layer_norm)
 
 
-def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias) -> None:
+def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias, peephole) -> None:
     """Write `layer` in place of its placeholder, whose outputs are all h, last h, last c.
 
     The operator wants time first, a leading axis of directions, and gates in the order input,
@@ -126,6 +127,7 @@ def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias) -> None:
             "",  # sequence lengths: all steps
             one("Unsqueeze", [h, first_axis]),
             one("Unsqueeze", [c, first_axis]),
+            *([] if peephole is None else [constant("P", peephole[[0, 2, 1]].reshape(1, -1))]),
         ],
         attr={"hidden_size": units, "direction": "reverse" if layer.go_backwards else "forward"},
         output_count=3,

@@ -80,8 +80,28 @@ class Signature:
 
 
 def weights(layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, inside `Signature.call`."""
+    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, inside `Signature.call`.
+
+    All have the four blocks of a plain LSTM. Coupled gates get an input gate of the negated forget
+    gate's weights: sigmoid(-z) = 1 - sigmoid(z).
+    """
     cell = layer.cell
-    found = [cell.kernel, cell.recurrent_kernel]
-    found.append(tf.zeros(4 * layer.units) if cell.bias is None else cell.bias)
-    return tuple(tf.get_static_value(keras.ops.cast(w, "float32")) for w in found)
+    bias = tf.zeros(cell.kernel.shape[-1]) if cell.bias is None else cell.bias
+    kernel, recurrent_kernel, bias = map(_numbers, (cell.kernel, cell.recurrent_kernel, bias))
+    if cell.coupled_gates:
+        kernel, recurrent_kernel, bias = (
+            np.concatenate([-w[..., : layer.units], w], axis=-1) for w in (kernel, recurrent_kernel, bias)
+        )
+    return kernel, recurrent_kernel, bias
+
+
+def peepholes(layer) -> np.ndarray | None:
+    """(3, units) of input, forget and output gate, or None; coupled gates as in `weights`."""
+    if layer.cell.peepholes is None:
+        return None
+    found = _numbers(layer.cell.peepholes)
+    return np.stack([-found[0], *found]) if layer.cell.coupled_gates else found
+
+
+def _numbers(weight) -> np.ndarray:
+    return tf.get_static_value(keras.ops.cast(weight, "float32"))

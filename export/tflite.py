@@ -97,7 +97,9 @@ def _sequence(layer, sequences, initial_state, mask, training):
 def _expressible(layer) -> bool:
     """Whether the operator computes this layer: tanh, sigmoid, and no state wanted at the end,
     because the operator keeps that to itself."""
-    return layer.cell.is_plain and not layer.return_state
+    cell = layer.cell
+    able = cell.is_classic and not (cell.peephole or cell.projection_units or cell.layer_norm)
+    return able and not layer.return_state
 
 
 def _is_zero(tensor: tf.Tensor) -> bool:

@@ -46,6 +46,26 @@ def test_every_lstm_is_one_operator(write, file, operator, name, tmp_path):
 
 
 @each_form
+@pytest.mark.parametrize("arguments", [{}, {"peephole": True}, {"use_bias": False}], ids=str)
+def test_coupled_gates_are_the_operator_too(write, file, operator, arguments, tmp_path):
+    layer = LSTM(5, return_sequences=True, coupled_gates=True, go_backwards=True, **arguments)
+    model = sequential(layer)
+    rng = np.random.default_rng(0)
+    layer.set_weights([rng.normal(0, 0.7, w.shape) for w in layer.get_weights()])
+    report = write(model, tmp_path / file)
+    assert report.fused == (file == "m.onnx" or "peephole" not in arguments)
+    assert report.max_abs_error <= report.tolerance
+
+
+def test_onnx_has_peepholes(tmp_path):
+    layer = LSTM(5, return_sequences=True, peephole=True)
+    model = sequential(layer)
+    rng = np.random.default_rng(0)
+    layer.set_weights([rng.normal(0, 0.7, w.shape) for w in layer.get_weights()])
+    assert export.to_onnx(model, tmp_path / "m.onnx").fused
+
+
+@each_form
 @pytest.mark.parametrize(
     "arguments",
     [{"activation": "relu"}, {"peephole": True, "layer_norm": True}, {"projection_units": 2, "zoneout": 0.1}],
