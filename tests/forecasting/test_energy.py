@@ -6,6 +6,8 @@ from households import household, write_csv
 
 from lstm_apps import application
 from lstm_apps.application import Request
+from lstm_apps.data import sources
+from lstm_apps.data.splits import TimeSplit
 from lstm_apps.errors import InputError
 from lstm_apps.features.series import read_series
 from lstm_apps.forecasting import baselines
@@ -30,15 +32,9 @@ def test_the_test_part_is_the_last_whole_year(real):
 
 def test_features_know_the_training_part_only(real):
     data, features = real
-    train = read_series(ENERGY_FILE(), "time", "kilowatts").values[: len(data.train.series)]
+    train = read_series(sources.get(ENERGY.dataset), "time", "kilowatts").values[: len(data.train.series)]
     assert features.mean == pytest.approx(np.nanmean(train))
     assert features.std == pytest.approx(np.nanstd(train))
-
-
-def ENERGY_FILE():
-    from lstm_apps.data import sources
-
-    return sources.get(ENERGY.dataset)
 
 
 def test_another_future_leaves_training_as_it_was(tmp_path):
@@ -122,8 +118,6 @@ def test_baselines_read_no_future_and_cross_no_quantiles(tmp_path):
     other = ENERGY.load(Request(str(write_csv(tmp_path / "b.csv", times, changed))))
     features = ENERGY.fit_features(data)
     origins = ENERGY._test_examples(features, data).origins
-    from lstm_apps.data.splits import TimeSplit
-
     found = [
         dict(baselines.forecasts(features, TimeSplit(d.train, d.validation, d.test), origins))
         for d in (data, other)
@@ -138,8 +132,6 @@ def test_baselines_read_no_future_and_cross_no_quantiles(tmp_path):
 
 def test_seasonal_naive_is_yesterday(real):
     data, features = real
-    from lstm_apps.data.splits import TimeSplit
-
     split = TimeSplit(data.train, data.validation, data.test)
     origins = ENERGY._test_examples(features, data).origins[:10]
     name, quantiles = next(baselines.forecasts(features, split, origins))
