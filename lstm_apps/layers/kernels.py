@@ -11,8 +11,9 @@ from step t + 1, and dh already holding the gradient of the output at t,
     dz_f = dc * c_before * f (1 - f)       dz_i = dc * g * i (1 - i)       dz_g = dc * i * (1 - g^2)
     dh before = dz R^T                     dc before = dc * f
 
-The loop makes only this. The gradients of the weights are one product over all steps after it,
-dW = X^T dZ and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
+What dh and dc are multiplied by here is known going forward, and is all that is stored. The loop back
+makes only this. The gradients of the weights are one product over all steps after it, dW = X^T dZ
+and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
 """
 
 import os
@@ -105,100 +106,97 @@ def _in_halves(function, *tensors):
 @tf.custom_gradient
 def _lstm(x, h, c, kernel, recurrent_kernel, bias):
     """All hidden states (batch, time, units), last h, last c."""
-    states = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), None)
+    hidden, last_c, *stored = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), None)
 
     def gradient(*upstream):
-        return _backward(x, h, c, kernel, recurrent_kernel, None, *states, *upstream)
+        return _backward(x, h, kernel, recurrent_kernel, None, hidden, *stored, *upstream)
 
-    return _results(*states[:2]), gradient
+    return _results(hidden, last_c), gradient
 
 
 @tf.custom_gradient
 def _masked_lstm(x, h, c, kernel, recurrent_kernel, bias, mask):
     """As `_lstm`; h and c pass over steps where `mask` (batch, time) is False."""
-    states = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), mask)
+    hidden, last_c, *stored = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), mask)
 
     def gradient(*upstream):
-        return *_backward(x, h, c, kernel, recurrent_kernel, mask, *states, *upstream), None
+        return *_backward(x, h, kernel, recurrent_kernel, mask, hidden, *stored, *upstream), None
 
-    return _results(*states[:2]), gradient
+    return _results(hidden, last_c), gradient
 
 
-def _results(hidden, cells):
-    return tf.transpose(hidden, [1, 0, 2]), hidden[-1], cells[-1]
+def _results(hidden, last_c):
+    return tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c
 
 
 @tf.function(jit_compile=True, autograph=False)
 def _forward(x, h, c, kernel, recurrent_kernel, bias, mask):
-    """h, c (time, batch, units) and the four gates (time, batch, 4 * units) of every step."""
-    x = tf.transpose(x, [1, 0, 2])  # (time, batch, features)
-    mask = None if mask is None else tf.transpose(mask)[..., None]  # (time, batch, 1)
-    steps = tf.shape(x)[0]
+    """h of every step (time, batch, units), the last c, and what the gradient needs of every step:
+    what turns dh into dc, dc into dc before (time, batch, units each), and dc and dh into dz
+    (time, batch, 4, units)."""
+    steps, units = tf.shape(x)[1], recurrent_kernel.shape[0]
     both = tf.concat([kernel, recurrent_kernel], axis=0)  # one product a step
+    # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2: one tanh for all four, without taking them apart
+    half = tf.constant([[0.5], [0.5], [1], [0.5]], x.dtype)
 
-    def step(t, h, c, hidden, cells, gates):
-        z = tf.matmul(tf.concat([x[t], h], axis=1), both) + bias
-        i, f, g, o = tf.split(z, 4, axis=1)
-        i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+    def step(t, h, c, hidden, *stores):
+        z = tf.matmul(tf.concat([x[:, t], h], axis=1), both) + bias
+        gates = half * tf.tanh(half * tf.reshape(z, [-1, 4, units])) + (1 - half)
+        i, f, g, o = tf.unstack(gates, axis=1)
         new_c = f * c + i * g
-        new_h = o * tf.tanh(new_c)
+        shown = tf.tanh(new_c)
+        new_h = o * shown
+        h_to_c, c_to_c = o * (1 - shown * shown), f
+        to_z = tf.stack([g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)], axis=1)
         if mask is not None:
-            new_h, new_c = tf.where(mask[t], new_h, h), tf.where(mask[t], new_c, c)
-        gates = gates.write(t, tf.concat([i, f, g, o], axis=1))
-        return t + 1, new_h, new_c, hidden.write(t, new_h), cells.write(t, new_c), gates
+            now = mask[:, t, None]
+            new_h, new_c = tf.where(now, new_h, h), tf.where(now, new_c, c)
+            h_to_c, c_to_c = tf.where(now, h_to_c, tf.zeros_like(f)), tf.where(now, f, tf.ones_like(f))
+            to_z = tf.where(now[..., None], to_z, tf.zeros_like(to_z))
+        stored = (h_to_c, c_to_c, to_z)
+        stores = [store.write(t, value) for store, value in zip(stores, stored, strict=True)]
+        return t + 1, new_h, new_c, hidden.write(t, new_h), *stores
 
-    stores = [tf.TensorArray(x.dtype, steps) for _ in range(3)]
-    begin = [0, h, c, *stores]
-    *_, hidden, cells, gates = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)
-    return hidden.stack(), cells.stack(), gates.stack()
+    begin = [0, h, c, *(tf.TensorArray(x.dtype, steps) for _ in range(4))]
+    _, _, c, *stores = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)
+    hidden, *stored = (store.stack() for store in stores)
+    return hidden, c, *stored
 
 
-def _backward(x, h0, c0, kernel, recurrent_kernel, mask, hidden, cells, gates, *upstream):
+def _backward(x, h0, kernel, recurrent_kernel, mask, hidden, h_to_c, c_to_c, to_z, *upstream):
     """Gradients of x, h0, c0, kernel, recurrent kernel and bias."""
-    d_h, d_c, d_z, h_before = _back_through_time(
-        h0, c0, recurrent_kernel, mask, hidden, cells, gates, *upstream
-    )
+    # Turned here: XLA multiplies by a matrix that lies across at half the speed.
+    turned = tf.transpose(recurrent_kernel)
+    d_h, d_c, d_z = _back_through_time(turned, mask, h_to_c, c_to_c, to_z, *upstream)
     # Large products over all steps at once, which TensorFlow's own kernels do faster than XLA's.
     rows = tf.reshape(d_z, [-1, d_z.shape[-1]])  # (time * batch, 4 * units)
+    batch = tf.shape(h0)[0]
 
-    def over_all_steps(before):
+    def product(before, rows):
         return tf.matmul(tf.reshape(before, [-1, before.shape[-1]]), rows, transpose_a=True)
 
     d_x = tf.transpose(tf.matmul(d_z, kernel, transpose_b=True), [1, 0, 2])
-    d_kernel = over_all_steps(tf.transpose(x, [1, 0, 2]))
-    return d_x, d_h, d_c, d_kernel, over_all_steps(h_before), tf.reduce_sum(rows, axis=0)
+    d_kernel = product(tf.transpose(x, [1, 0, 2]), rows)
+    d_recurrent = product(h0, rows[:batch]) + product(hidden[:-1], rows[batch:])
+    d_bias = tf.matmul(tf.ones([1, tf.shape(rows)[0]], rows.dtype), rows)[0]  # a sum, on all cores
+    return d_x, d_h, d_c, d_kernel, d_recurrent, d_bias
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _back_through_time(h0, c0, recurrent_kernel, mask, hidden, cells, gates, d_outputs, d_h, d_c):
-    """Gradients of h0, c0 and of the gates' sums (time, batch, 4 * units); h before every step."""
-    d_outputs = tf.transpose(d_outputs, [1, 0, 2])
-    mask = None if mask is None else tf.transpose(mask)[..., None]
-    steps = tf.shape(gates)[0]
-    h_before = tf.concat([h0[None], hidden[:-1]], axis=0)
-    c_before = tf.concat([c0[None], cells[:-1]], axis=0)
+def _back_through_time(turned_kernel, mask, h_to_c, c_to_c, to_z, d_outputs, d_h, d_c):
+    """Gradients of h0, c0 and of the gates' sums (time, batch, 4 * units)."""
+    steps = tf.shape(h_to_c)[0]
+    to_z = tf.reshape(to_z, [steps, -1, turned_kernel.shape[0]])
 
     def step(t, d_h, d_c, d_sums):
-        i, f, g, o = tf.split(gates[t], 4, axis=1)
-        shown = tf.tanh(cells[t])
-        d_h = d_h + d_outputs[t]
-        d_cell = d_c + d_h * o * (1 - shown * shown)
-        d_z = tf.concat(
-            [
-                d_cell * g * i * (1 - i),
-                d_cell * c_before[t] * f * (1 - f),
-                d_cell * i * (1 - g * g),
-                d_h * shown * o * (1 - o),
-            ],
-            axis=1,
-        )
+        d_h = d_h + d_outputs[:, t]
+        d_c = d_c + d_h * h_to_c[t]
+        d_z = to_z[t] * tf.concat([d_c, d_c, d_c, d_h], axis=1)
+        h_share = tf.matmul(d_z, turned_kernel)
         if mask is not None:
-            d_z = tf.where(mask[t], d_z, tf.zeros_like(d_z))
-        h_share, c_share = tf.matmul(d_z, recurrent_kernel, transpose_b=True), d_cell * f
-        if mask is not None:
-            h_share, c_share = tf.where(mask[t], h_share, d_h), tf.where(mask[t], c_share, d_c)
-        return t - 1, h_share, c_share, d_sums.write(t, d_z)
+            h_share = tf.where(mask[:, t, None], h_share, d_h)
+        return t - 1, h_share, d_c * c_to_c[t], d_sums.write(t, d_z)
 
-    begin = [steps - 1, d_h, d_c, tf.TensorArray(gates.dtype, steps)]
+    begin = [steps - 1, d_h, d_c, tf.TensorArray(to_z.dtype, steps)]
     _, d_h, d_c, d_sums = tf.while_loop(lambda t, *_: t >= 0, step, begin, maximum_iterations=steps)
-    return d_h, d_c, d_sums.stack(), h_before
+    return d_h, d_c, d_sums.stack()
