@@ -11,6 +11,7 @@ import tensorflow as tf
 from lstm_apps import application
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
+from lstm_apps.layers import kernels
 from training.batches import InOrder, batches_an_epoch, shuffled
 from training.callbacks import Keeper, SeededDropout, save_model
 from training.config import Config
@@ -48,21 +49,22 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
         model = compiled(config, features, steps)
     done = keeper.state["epochs_done"]
     if not keeper.state["finished"]:
-        model.fit(
-            shuffled(examples, config.batch_size, config.seed, steps, done),
-            steps_per_epoch=steps,
-            validation_data=InOrder(app.examples(features, data.validation), config.batch_size),
-            epochs=config.epochs,
-            initial_epoch=done,
-            shuffle=False,  # they come shuffled
-            verbose=verbose,
-            callbacks=[
-                keeper,
-                SeededDropout(config.seed),
-                keras.callbacks.CSVLogger(str(run.history_file), append=resume),
-                keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
-            ],
-        )
+        with kernels.use_kernel(kernels.compiled):
+            model.fit(
+                shuffled(examples, config.batch_size, config.seed, steps, done),
+                steps_per_epoch=steps,
+                validation_data=InOrder(app.examples(features, data.validation), config.batch_size),
+                epochs=config.epochs,
+                initial_epoch=done,
+                shuffle=False,  # they come shuffled
+                verbose=verbose,
+                callbacks=[
+                    keeper,
+                    SeededDropout(config.seed),
+                    keras.callbacks.CSVLogger(str(run.history_file), append=resume),
+                    keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
+                ],
+            )
     if not run.model_file.is_file():
         raise InputError("Training diverged: no epoch ended with a finite validation loss.")
     finished = keras.models.load_model(run.model_file)
@@ -97,7 +99,8 @@ def keras_run(model: keras.Model, batch_size: int = 256):
     """`model` as a function of named arrays, as the runtime's engines are."""
 
     def run(inputs: Arrays) -> Arrays:
-        outputs = model.predict(inputs, batch_size=batch_size, verbose=0)
+        with kernels.use_kernel(kernels.compiled):
+            outputs = model.predict(inputs, batch_size=batch_size, verbose=0)
         return {name: np.asarray(array) for name, array in outputs.items()}
 
     return run

@@ -1,8 +1,10 @@
 """How a whole sequence is run.
 
 `scan` steps the cell through time with Keras's own loop: any cell, any device, the form that all
-others are compared with. `fused` is the plain LSTM with a gradient of its own, compiled by XLA: what
-training uses. Another kernel, for instance an exporter's, takes their place inside `use_kernel(...)`.
+others are compared with. `fused` is the plain LSTM with a gradient of its own, compiled by XLA, and
+`cudnn` the plain LSTM on an NVIDIA GPU. Training takes the fastest that computes the layer; inference
+takes `scan`, which every exporter of TensorFlow understands, unless `use_kernel(compiled)` says
+otherwise. An exporter puts a kernel of its own in their place with `use_kernel(...)`.
 
 The gradient of `fused`, by hand as in Greff et al. (2017), appendix A: with dh and dc what comes back
 from step t + 1, and dh already holding the gradient of the output at t,
@@ -48,15 +50,14 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
         mask = None if mask is None else tf.reverse(mask, [1])
     kernel, recurrent_kernel = (ops.cast(w, sequences.dtype) for w in (cell.kernel, cell.recurrent_kernel))
     bias = tf.zeros(4 * cell.units, sequences.dtype) if cell.bias is None else cell.bias
-    bias = ops.cast(bias, sequences.dtype)
+    weights = kernel, recurrent_kernel, ops.cast(bias, sequences.dtype)
     h, c = initial_state
-    weights = kernel, recurrent_kernel, bias
     if mask is None:
-        outputs, h, c = _in_halves(lambda *part: _lstm(*part, *weights), sequences, h, c)
+        outputs, h, c = _in_halves(lambda *part: _lstm(*part, *weights, None, training), sequences, h, c)
         return outputs[:, -1], outputs, [h, c]
     mask = tf.cast(mask, tf.bool)
     outputs, h, c = _in_halves(
-        lambda *part: _masked_lstm(*part[:3], *weights, part[3]), sequences, h, c, mask
+        lambda *part: _lstm(*part[:3], *weights, part[3], training), sequences, h, c, mask
     )
     # Keras: a masked step repeats the last output, and there is none (zeros) before the first.
     shown = mask if layer.zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
@@ -64,12 +65,25 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
     return outputs[:, -1], outputs, [h, c]
 
 
-def automatic(layer, sequences, initial_state, mask, training) -> Result:
-    """`fused` in training, where its compilation (once a shape) pays; otherwise `scan`."""
+def cudnn(layer, sequences, initial_state, mask, training) -> Result:
+    """The plain LSTM by cuDNN, whose parameters Keras packs."""
+    return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
+
+
+def compiled(layer, sequences, initial_state, mask, training) -> Result:
+    """The fastest that computes this layer, in training and inference. XLA compiles once a shape."""
     cell = layer.cell
-    able = cell.is_plain and not cell.recurrent_dropout and cell.implementation == 2 and not layer.unroll
-    chosen = fused if training and able else scan
-    return chosen(layer, sequences, initial_state, mask, training)
+    recurrent_dropout = training and cell.recurrent_dropout
+    if not cell.is_plain or recurrent_dropout or cell.implementation != 2 or layer.unroll:
+        return scan(layer, sequences, initial_state, mask, training)
+    # With a mask cuDNN refuses all but right padding, and only when it runs.
+    by_cudnn = _has_cudnn() and layer.use_cudnn and mask is None and cell.use_bias
+    return (cudnn if by_cudnn else fused)(layer, sequences, initial_state, mask, training)
+
+
+def automatic(layer, sequences, initial_state, mask, training) -> Result:
+    """`compiled` in training, `scan` otherwise."""
+    return (compiled if training else scan)(layer, sequences, initial_state, mask, training)
 
 
 _kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=automatic)
@@ -90,10 +104,14 @@ def use_kernel(kernel: Kernel) -> Iterator[None]:
         _kernel.reset(token)
 
 
+def _has_cudnn() -> bool:
+    return bool(tf.config.list_logical_devices("GPU")) and tf.sysconfig.get_build_info()["is_cuda_build"]
+
+
 def _in_halves(function, *tensors):
     """`function` of each half of the batch, its results joined: XLA runs a loop on one core, and
     TensorFlow runs the two halves on two."""
-    if (os.cpu_count() or 1) < 2 or tf.config.list_physical_devices("GPU"):
+    if (os.cpu_count() or 1) < 2 or tf.config.list_logical_devices("GPU"):
         return function(*tensors)
     batch = tf.shape(tensors[0])[0]
     sizes = [batch // 2, batch - batch // 2]
@@ -102,38 +120,30 @@ def _in_halves(function, *tensors):
     return [tf.concat(parts, axis=0) for parts in zip(*results, strict=True)]
 
 
-# In eager mode a tape would record what happens inside these two as well: hence `stop_gradient`.
-@tf.custom_gradient
-def _lstm(x, h, c, kernel, recurrent_kernel, bias):
-    """All hidden states (batch, time, units), last h, last c."""
-    hidden, last_c, *stored = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), None)
+def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
+    """All hidden states (batch, time, units), last h, last c; h and c pass over steps where `mask`
+    (batch, time), if there is one, is False."""
 
-    def gradient(*upstream):
-        return _backward(x, h, kernel, recurrent_kernel, None, hidden, *stored, *upstream)
+    @tf.custom_gradient
+    def lstm(x, h, c, kernel, recurrent_kernel, bias):
+        # In eager mode a tape would record what happens inside as well: hence `stop_gradient`.
+        inputs = [tf.stop_gradient(v) for v in (x, h, c, kernel, recurrent_kernel, bias)]
+        hidden, last_c, *stored = _forward(*inputs, mask, store=training)
 
-    return _results(hidden, last_c), gradient
+        def gradient(*upstream):  # rarely wanted in inference, where nothing is stored for it
+            factors = stored if training else _forward(*inputs, mask, store=True)[2:]
+            return _backward(x, h, kernel, recurrent_kernel, mask, hidden, *factors, *upstream)
 
+        return (tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c), gradient
 
-@tf.custom_gradient
-def _masked_lstm(x, h, c, kernel, recurrent_kernel, bias, mask):
-    """As `_lstm`; h and c pass over steps where `mask` (batch, time) is False."""
-    hidden, last_c, *stored = _forward(*map(tf.stop_gradient, (x, h, c, kernel, recurrent_kernel, bias)), mask)
-
-    def gradient(*upstream):
-        return *_backward(x, h, kernel, recurrent_kernel, mask, hidden, *stored, *upstream), None
-
-    return _results(hidden, last_c), gradient
-
-
-def _results(hidden, last_c):
-    return tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c
+    return lstm(x, h, c, kernel, recurrent_kernel, bias)
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _forward(x, h, c, kernel, recurrent_kernel, bias, mask):
-    """h of every step (time, batch, units), the last c, and what the gradient needs of every step:
-    what turns dh into dc, dc into dc before (time, batch, units each), and dc and dh into dz
-    (time, batch, 4, units)."""
+def _forward(x, h, c, kernel, recurrent_kernel, bias, mask, store):
+    """h of every step (time, batch, units), the last c, and with `store` what the gradient needs of
+    every step: what turns dh into dc, dc into dc before (time, batch, units each), and dc and dh into
+    dz (time, batch, 4, units)."""
     steps, units = tf.shape(x)[1], recurrent_kernel.shape[0]
     both = tf.concat([kernel, recurrent_kernel], axis=0)  # one product a step
     # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2: one tanh for all four, without taking them apart
@@ -154,12 +164,12 @@ def _forward(x, h, c, kernel, recurrent_kernel, bias, mask):
             h_to_c, c_to_c = tf.where(now, h_to_c, tf.zeros_like(f)), tf.where(now, f, tf.ones_like(f))
             to_z = tf.where(now[..., None], to_z, tf.zeros_like(to_z))
         stored = (h_to_c, c_to_c, to_z)
-        stores = [store.write(t, value) for store, value in zip(stores, stored, strict=True)]
+        stores = [array.write(t, value) for array, value in zip(stores, stored, strict=False)]
         return t + 1, new_h, new_c, hidden.write(t, new_h), *stores
 
-    begin = [0, h, c, *(tf.TensorArray(x.dtype, steps) for _ in range(4))]
+    begin = [0, h, c, *(tf.TensorArray(x.dtype, steps) for _ in range(4 if store else 1))]
     _, _, c, *stores = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)
-    hidden, *stored = (store.stack() for store in stores)
+    hidden, *stored = (array.stack() for array in stores)
     return hidden, c, *stored
 
 

@@ -128,10 +128,21 @@ class LSTM(keras.layers.RNN):
                 f"use_cudnn is {use_cudnn!r}, expected 'auto' or False: this layer cannot promise cuDNN."
             )
         self.use_cudnn = use_cudnn
+        # As Keras: cuDNN cannot be inside what XLA compiles. On a CPU the plain layer compiles itself,
+        # and is faster in a model that is not compiled as a whole.
+        self.supports_jit = not (cell.is_plain and use_cudnn)
 
     @property
     def units(self):
         return self.cell.units
+
+    @property
+    def dropout(self):
+        return self.cell.dropout
+
+    @property
+    def recurrent_dropout(self):
+        return self.cell.recurrent_dropout
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if isinstance(mask, list | tuple):

@@ -1,8 +1,12 @@
 """The fused path is the scan: outputs, states and every gradient, under any mask."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
+import reference
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,14 +14,14 @@ from hypothesis import strategies as st
 from lstm_apps.layers import LSTM, kernels
 
 
-def both(layer, x, state, mask):
+def both(layer, x, state, mask, training=True):
     """Results and gradients by `scan` and by `fused`."""
     found = []
     for kernel in (kernels.scan, kernels.fused):
         inputs = [tf.constant(v) for v in (x, *state)]
         with kernels.use_kernel(kernel), tf.GradientTape() as tape:
             tape.watch(inputs)
-            outputs, h, c = layer(inputs[0], initial_state=inputs[1:], mask=mask, training=True)
+            outputs, h, c = layer(inputs[0], initial_state=inputs[1:], mask=mask, training=training)
             loss = tf.reduce_sum(tf.sin(outputs)) + tf.reduce_sum(h * c) + tf.reduce_sum(c**2)
         found.append([outputs, h, c, *tape.gradient(loss, [*inputs, *layer.trainable_variables])])
     return found
@@ -32,9 +36,10 @@ def both(layer, x, state, mask):
     st.sampled_from(["none", "right", "left", "any"]),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
     st.integers(0, 99),
 )
-def test_fused_is_scan(batch, time, features, units, padding, backwards, bias, seed):
+def test_fused_is_scan(batch, time, features, units, padding, backwards, bias, training, seed):
     rng = np.random.default_rng(seed)
     layer = LSTM(units, return_sequences=True, return_state=True, go_backwards=backwards, use_bias=bias)
     lengths = rng.integers(0, time + 1, batch)[:, None]
@@ -48,7 +53,7 @@ def test_fused_is_scan(batch, time, features, units, padding, backwards, bias, s
         rng.normal(size=s).astype("float32")
         for s in ((batch, time, features), (batch, units), (batch, units))
     )
-    for a, b in zip(*both(layer, x, (h, c), mask), strict=True):
+    for a, b in zip(*both(layer, x, (h, c), mask, training), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
@@ -63,8 +68,8 @@ def test_training_with_fit_is_the_same_by_either(jit):
             [
                 keras.Input((9, 3)),
                 keras.layers.Masking(),
-                keras.layers.Bidirectional(LSTM(6, return_sequences=True)),
-                LSTM(4),
+                keras.layers.Bidirectional(LSTM(6, return_sequences=True, use_cudnn=False)),
+                LSTM(4, use_cudnn=False),
                 keras.layers.Dense(1),
             ]
         )
@@ -93,6 +98,93 @@ def test_training_takes_the_fused_path_and_inference_the_scan(monkeypatch):
     LSTM(5, peephole=True)(x, training=True)
     LSTM(5, activation="relu")(x, training=True)
     assert taken == ["fused", "scan", "scan", "scan", "scan"]
+
+
+def test_compiled_is_for_inference_too():
+    x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
+    for layer in (LSTM(5), LSTM(5, peephole=True)):
+        expected = layer(x)
+        with kernels.use_kernel(kernels.compiled):
+            np.testing.assert_allclose(layer(x), expected, atol=1e-6)
+
+
+def test_the_plain_layer_keeps_its_model_from_being_compiled_as_a_whole():
+    for arguments, able in (({}, False), ({"use_cudnn": False}, True), ({"layer_norm": True}, True)):
+        assert LSTM(5, **arguments).supports_jit is able
+
+
+def cudnn_by_its_manual(input, input_h, input_c, params, rnn_mode, sequence_lengths, time_major, **_):
+    """An LSTM from parameters in the order of cudnnGetRNNWeightParams: input weights of the input,
+    forget, cell and output gate, (units, features) each; recurrent weights; the biases of both."""
+    assert rnn_mode == "lstm"
+    assert not time_major
+    assert (sequence_lengths.numpy() == input.shape[1]).all()
+    features, units = input.shape[-1], input_h.shape[-1]
+    sizes = [(units, features)] * 4 + [(units, units)] * 4 + [(units,)] * 8
+    ends = np.cumsum([np.prod(size) for size in sizes])
+    parts = [p.reshape(s) for p, s in zip(np.split(params.numpy(), ends), sizes, strict=False)]
+    assert ends[-1] == params.shape[0]
+    weights = [np.concatenate(parts[:4]).T, np.concatenate(parts[4:8]).T]
+    bias = np.concatenate(parts[8:12]) + np.concatenate(parts[12:])
+    found = reference.lstm(input.numpy(), [*weights, bias], h=input_h[:, 0].numpy(), c=input_c[:, 0].numpy())
+    outputs, h, c = (tf.constant(v, tf.float32) for v in found)
+    return outputs, h[:, None], c[:, None], None, None
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_gpu_takes_cudnn_with_its_packed_weights(monkeypatch, backwards):
+    layer = LSTM(5, return_sequences=True, return_state=True, go_backwards=backwards)
+    x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
+    state = [np.random.default_rng(1).normal(size=(3, 5)).astype("float32")] * 2
+    expected = layer(x, initial_state=state)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["one"])
+    monkeypatch.setattr(
+        tf.sysconfig, "get_build_info", lambda: {"is_cuda_build": True, "is_rocm_build": False}
+    )
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", cudnn_by_its_manual)
+    for found, want in zip(layer(x, initial_state=state, training=True), expected, strict=True):
+        np.testing.assert_allclose(found, want, atol=1e-6)
+
+
+@pytest.mark.parametrize("arguments", [{"use_cudnn": False}, {"use_bias": False}, {"peephole": True}])
+def test_what_cudnn_does_not_do_goes_without_it(monkeypatch, arguments):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["one"])
+    monkeypatch.setattr(
+        tf.sysconfig, "get_build_info", lambda: {"is_cuda_build": True, "is_rocm_build": False}
+    )
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", None)
+    LSTM(5, **arguments)(np.zeros((2, 3, 4), "float32"), training=True)
+    LSTM(5)(np.zeros((2, 3, 4), "float32"), mask=np.ones((2, 3), bool), training=True)
+
+
+MIRRORED = """
+import keras, numpy as np, sys, tensorflow as tf
+from lstm_apps.layers import LSTM
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+def weights(strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Masking(), LSTM(4), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((6, 3)), *layers])
+        model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(32, 6, 3)).astype("float32")
+    x[::3, 4:] = 0
+    model.fit(x, x[:, :1, 0], batch_size=8, epochs=2, shuffle=False, verbose=0)
+    return model.get_weights()
+
+alone = weights(tf.distribute.get_strategy())
+mirrored = weights(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+for a, b in zip(alone, mirrored, strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-6)
+print("the same")
+"""
+
+
+def test_two_replicas_learn_what_one_does():
+    done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("the same"), done.stderr[-2000:]
 
 
 def test_dropout_drops_the_same_inputs_at_every_step():

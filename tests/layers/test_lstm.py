@@ -1,5 +1,6 @@
 """The layer is `keras.layers.LSTM` to the last digit, wherever that one can stand."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -100,6 +101,43 @@ def test_stands_in_bidirectional():
     theirs.set_weights(ours.get_weights())
     valid = np.array([[1, 1, 1, 1, 0, 0, 0]] * 3, bool)
     np.testing.assert_allclose(ours(inputs(), mask=valid), theirs(inputs(), mask=valid), atol=1e-6)
+
+
+def test_stands_in_time_distributed_and_its_cell_in_rnn():
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 4)).astype("float32")
+    ours, theirs = pair()
+    np.testing.assert_allclose(
+        keras.layers.TimeDistributed(ours)(x), keras.layers.TimeDistributed(theirs)(x), atol=1e-6
+    )
+    cells = [LSTMCell(5), LSTMCell(3, peephole=True)]
+    stacked = keras.layers.RNN(cells)
+    stacked.build((None, None, 4))
+    one_by_one = [keras.layers.RNN(cell, return_sequences=True) for cell in cells]
+    np.testing.assert_allclose(stacked(inputs()), one_by_one[1](one_by_one[0](inputs()))[:, -1], atol=1e-6)
+
+
+def test_weights_of_a_keras_2_file(tmp_path):
+    """The layout that Keras 2's `save_weights("x.h5")` leaves."""
+    rng = np.random.default_rng(0)
+    shapes = {"kernel:0": (4, 20), "recurrent_kernel:0": (5, 20), "bias:0": (20,)}
+    names = [f"{way}_lstm/lstm_cell_1/{name}" for way in ("forward", "backward") for name in shapes]
+    values = [rng.normal(size=shape).astype("float32") for shape in [*shapes.values()] * 2]
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["layer_names"] = [b"bidirectional"]
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.15.0"
+        group = file.create_group("bidirectional")
+        group.attrs["weight_names"] = [f"bidirectional/{name}".encode() for name in names]
+        for name, value in zip(names, values, strict=True):
+            group[f"bidirectional/{name}"] = value
+    layers = LSTM(5), keras.layers.LSTM(5, use_cudnn=False)
+    found = []
+    for layer in layers:
+        model = keras.Sequential([keras.Input((None, 4)), keras.layers.Bidirectional(layer)])
+        model.load_weights(tmp_path / "old.h5")
+        found.append(model(inputs()))
+        for got, want in zip(model.get_weights(), values, strict=True):
+            np.testing.assert_array_equal(got, want)
+    np.testing.assert_allclose(*found, atol=1e-6)
 
 
 def test_survives_a_keras_file_without_custom_objects(tmp_path):
