@@ -111,7 +111,8 @@ def _has_cudnn() -> bool:
 def _in_halves(function, *tensors):
     """`function` of each half of the batch, its results joined: XLA runs a loop on one core, and
     TensorFlow runs the two halves on two."""
-    if (os.cpu_count() or 1) < 2 or tf.config.list_logical_devices("GPU"):
+    one_core = (os.cpu_count() or 1) < 2
+    if one_core or tensors[0].shape[0] == 1 or tf.config.list_logical_devices("GPU"):
         return function(*tensors)
     batch = tf.shape(tensors[0])[0]
     sizes = [batch // 2, batch - batch // 2]
@@ -196,7 +197,8 @@ def _backward(x, h0, kernel, recurrent_kernel, mask, hidden, h_to_c, c_to_c, to_
 def _back_through_time(turned_kernel, mask, h_to_c, c_to_c, to_z, d_outputs, d_h, d_c):
     """Gradients of h0, c0 and of the gates' sums (time, batch, 4 * units)."""
     steps = tf.shape(h_to_c)[0]
-    to_z = tf.reshape(to_z, [steps, -1, turned_kernel.shape[0]])
+    width = turned_kernel.shape[0]
+    to_z = tf.ensure_shape(tf.reshape(to_z, [steps, -1, width]), [None, d_h.shape[0], width])
 
     def step(t, d_h, d_c, d_sums):
         d_h = d_h + d_outputs[:, t]

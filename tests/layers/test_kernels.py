@@ -100,6 +100,23 @@ def test_training_takes_the_fused_path_and_inference_the_scan(monkeypatch):
     assert taken == ["fused", "scan", "scan", "scan", "scan"]
 
 
+@pytest.mark.parametrize("batch", [1, None])
+def test_a_batch_of_one_cannot_be_halved(batch):
+    layer = LSTM(4, return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(1, 5, 3)).astype("float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((batch, 5, 3))])
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return tape.gradient(loss, x)
+
+    found = gradient(x)
+    with kernels.use_kernel(kernels.scan):
+        np.testing.assert_allclose(found, gradient.python_function(tf.constant(x)), atol=1e-6)
+
+
 def test_compiled_is_for_inference_too():
     x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
     for layer in (LSTM(5), LSTM(5, peephole=True)):
