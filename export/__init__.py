@@ -30,6 +30,7 @@ def to_onnx(
     *,
     inputs: Any = None,
     tolerance: float | None = None,
+    right_padded: bool = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a Keras model as ONNX, each LSTM one `LSTM` node; batch and open time axes stay open.
@@ -40,6 +41,9 @@ def to_onnx(
         inputs: What to compare with Keras on: arrays by input name, or one array. Real ones are
             best; by default random normal ones.
         tolerance: Largest error allowed, in the outputs' unit; by default 1e-4 of their spread.
+        right_padded: Whether all masks are of right-padded sequences: valid steps, then padding. Only
+            then can a masked LSTM be the operator; it is wrong for other masks. By default a masked
+            LSTM is a loop that is right for any.
         metadata: JSON data for the file, as `lstm_apps.runtime.load` reads them; the parity that
             was measured is added.
 
@@ -47,7 +51,7 @@ def to_onnx(
         ParityError: The file's outputs differ from Keras's by more; no file is written.
         InputError: No model that can be exported, or no place to write to.
     """
-    return _export(onnx, model, Path(path), inputs, tolerance, metadata)
+    return _export(onnx, model, Path(path), inputs, tolerance, right_padded, metadata)
 
 
 def to_tflite(
@@ -56,6 +60,7 @@ def to_tflite(
     *,
     inputs: Any = None,
     tolerance: float | None = None,
+    right_padded: bool = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a Keras model as TFLite, each LSTM one `UNIDIRECTIONAL_SEQUENCE_LSTM` operator, without
@@ -64,7 +69,7 @@ def to_tflite(
     Sizes that the model leaves open, but for the batch, are fixed to those of `inputs`. For
     arguments and errors see `to_onnx`.
     """
-    return _export(tflite, model, Path(path), inputs, tolerance, metadata)
+    return _export(tflite, model, Path(path), inputs, tolerance, right_padded, metadata)
 
 
 def _export(
@@ -73,6 +78,7 @@ def _export(
     path: Path,
     inputs: Any,
     tolerance: float | None,
+    right_padded: bool,
     metadata: Mapping[str, Any] | None,
 ) -> ExportReport:
     """Convert, write beside, check, rename."""
@@ -83,7 +89,7 @@ def _export(
     signature = Signature(model, inputs)
     expected = verify.reference(signature)
     tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
-    content = form.convert(signature)
+    content = form.convert(signature, right_padded)
     with _beside(path) as beside:
         beside.write_bytes(content)
         error = verify.check(beside, signature.inputs, expected, tolerance)

@@ -9,12 +9,14 @@ import logging
 from collections import Counter
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export.signature import Signature, peepholes, weights
+from export.signature import Signature, Weights, weights
+from export.trace import lstms_by
 from lstm_apps.layers import kernels
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
@@ -22,26 +24,48 @@ OPSET = 18
 ENDING = ".onnx"
 FUSED = "LSTM"
 LOOPS = ("Loop", "Scan")
+# Keras's activations by their ONNX name, alpha and beta.
+_ACTIVATIONS = {
+    keras.activations.sigmoid: ("Sigmoid", None, None),
+    keras.activations.tanh: ("Tanh", None, None),
+    keras.activations.relu: ("Relu", None, None),
+    keras.activations.hard_sigmoid: ("HardSigmoid", 1 / 6, 0.5),
+    keras.activations.softsign: ("Softsign", None, None),
+    keras.activations.softplus: ("Softplus", None, None),
+    keras.activations.elu: ("Elu", 1.0, None),
+    keras.activations.linear: ("Affine", 1.0, 0.0),
+}
 
 
-def convert(signature: Signature) -> bytes:
+def convert(signature: Signature, right_padded: bool) -> bytes:
     """The model as an ONNX file; batch and open time axes stay open."""
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
 
     def placeholder(layer, sequences, initial_state, mask, training):
-        if mask is not None or not _expressible(layer):
+        if not _expressible(layer) or (mask is not None and not right_padded):
             return kernels.scan(layer, sequences, initial_state, mask, training)
         token = f"lstm_{len(marked)}"
-        marked[token] = layer, *weights(layer), peepholes(layer)
-        h, c = initial_state
-        outputs, last_h, last_c = tf.raw_ops.PyFuncStateless(
-            input=[sequences, h, c], token=token, Tout=[tf.float32] * 3
-        )
+        marked[token] = layer, weights(layer)
+        shape = tf.shape(sequences)
         batch, time, _ = sequences.shape
-        outputs = tf.ensure_shape(outputs, (batch, time, layer.units))
-        last_h = tf.ensure_shape(last_h, (batch, layer.units))
-        last_c = tf.ensure_shape(last_c, (batch, layer.units))
-        return last_h, outputs, [last_h, last_c]
+        lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        results = tf.raw_ops.PyFuncStateless(
+            input=[sequences, *initial_state, *([] if mask is None else [lengths])],
+            token=token,
+            Tout=[tf.float32] * 3,
+        )
+        outputs = tf.ensure_shape(results[0], (batch, time, layer.units))
+        states = [tf.ensure_shape(s, (batch, layer.units)) for s in results[1:]]
+        if mask is None:
+            return states[0], outputs, states
+        # The operator gives zeros for an empty sequence, whatever its state was.
+        valid = lengths[:, None] > 0
+        states = [tf.where(valid, new, old) for new, old in zip(states, initial_state, strict=True)]
+        if not layer.go_backwards and not layer.zero_output_for_mask:  # Keras repeats the last output
+            after = tf.range(shape[1]) >= lengths[:, None]
+            outputs = tf.where((after & valid)[..., None], states[0][:, None], outputs)
+        last = states[0] if layer.go_backwards or not layer.zero_output_for_mask else outputs[:, -1]
+        return tf.where(valid, last, tf.zeros_like(last)), outputs, states
 
     def write_node(context, node, name, args):
         _lstm_node(context, node, *marked[node.get_attr("token").s.decode()])
@@ -49,7 +73,7 @@ def convert(signature: Signature) -> bytes:
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
     function = tf.function(signature.call, input_signature=specs, autograph=False)
-    with kernels.use_kernel(placeholder):
+    with lstms_by(placeholder):
         captures = function.get_concrete_function().graph.captures
         model, _ = tf2onnx.convert.from_function(
             function,
@@ -85,18 +109,19 @@ def operators(content: bytes) -> Counter:
 
 
 def _expressible(layer) -> bool:
-    """Whether ONNX's LSTM operator computes this layer as it stands here."""
+    """Whether ONNX's LSTM operator computes this layer. Its clip is of the gates, not of the cell."""
     cell = layer.cell
-    return cell.is_classic and not (cell.projection_units or cell.layer_norm)
+    known = {cell.activation, cell.recurrent_activation} <= _ACTIVATIONS.keys()
+    return known and not (cell.zoneout or cell.cell_clip or cell.projection_units or cell.layer_norm)
 
 
-def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias, peephole) -> None:
+def _lstm_node(context, node, layer, weights: Weights) -> None:
     """Write `layer` in place of its placeholder, whose outputs are all h, last h, last c.
 
     The operator wants time first, a leading axis of directions, and gates in the order input,
     output, forget, candidate (ONNX operator LSTM, version 14).
     """
-    units = layer.units
+    peephole = weights.peephole
 
     def constant(name: str, value: np.ndarray) -> str:
         return context.make_const(tf2onnx.utils.make_name(name), value).output[0]
@@ -111,7 +136,7 @@ def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias, peephole) -
     first_axis = constant("axis", np.array([0], np.int64))
     second_axis = constant("axis", np.array([1], np.int64))
 
-    x, h, c = node.input
+    x, h, c, *lengths = node.input
     results = list(node.output)
     types = [context.get_dtype(r) for r in results]
     shapes = [context.get_shape(r) for r in results]
@@ -120,16 +145,20 @@ def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias, peephole) -
         "LSTM",
         [
             one("Transpose", [x], perm=[1, 0, 2]),  # (time, batch, features)
-            constant("W", reordered(kernel).T[None]),
-            constant("R", reordered(recurrent_kernel).T[None]),
+            constant("W", reordered(weights.kernel).T[None]),
+            constant("R", reordered(weights.recurrent_kernel).T[None]),
             # The operator has two biases; the second stays zero.
-            constant("B", np.concatenate([reordered(bias), np.zeros_like(bias)])[None]),
-            "",  # sequence lengths: all steps
+            constant("B", np.concatenate([reordered(weights.bias), np.zeros_like(weights.bias)])[None]),
+            *(lengths or [""]),  # none: all steps
             one("Unsqueeze", [h, first_axis]),
             one("Unsqueeze", [c, first_axis]),
             *([] if peephole is None else [constant("P", peephole[[0, 2, 1]].reshape(1, -1))]),
         ],
-        attr={"hidden_size": units, "direction": "reverse" if layer.go_backwards else "forward"},
+        attr={
+            "hidden_size": layer.units,
+            "direction": "reverse" if layer.go_backwards else "forward",
+            **_activations(layer.cell),
+        },
         output_count=3,
         name=layer.name,
     )
@@ -146,6 +175,19 @@ def _lstm_node(context, node, layer, kernel, recurrent_kernel, bias, peephole) -
         context.make_node(
             op, source, attr=attributes, outputs=[results[i]], dtypes=[types[i]], shapes=[shapes[i]]
         )
+
+
+def _activations(cell) -> dict[str, Any]:
+    """The operator's attributes for the activations of gates, candidate and output."""
+    chosen = [_ACTIVATIONS[a] for a in (cell.recurrent_activation, cell.activation, cell.activation)]
+    if [name for name, *_ in chosen] == ["Sigmoid", "Tanh", "Tanh"]:
+        return {}
+    found: dict[str, Any] = {"activations": [name for name, *_ in chosen]}
+    for key, values in (("alpha", [c[1] for c in chosen]), ("beta", [c[2] for c in chosen])):
+        used = [v for v in values if v is not None]
+        if used:
+            found[f"activation_{key}"] = used
+    return found
 
 
 def _fix_captures(model: onnx.ModelProto, captures) -> None:

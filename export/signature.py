@@ -1,7 +1,7 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -79,29 +79,41 @@ class Signature:
         return (1, *(s if d is None else d for d, s in zip(tensor.shape[1:], sample[1:], strict=True)))
 
 
-def weights(layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel, recurrent kernel and bias of an LSTM layer as numbers, inside `Signature.call`.
+class Weights(NamedTuple):
+    """The weights of an LSTM layer as numbers, in four blocks: input, forget, candidate, output."""
 
-    All have the four blocks of a plain LSTM. Coupled gates get an input gate of the negated forget
-    gate's weights: sigmoid(-z) = 1 - sigmoid(z).
+    kernel: np.ndarray  # (features, 4 * units)
+    recurrent_kernel: np.ndarray  # (hidden, 4 * units)
+    bias: np.ndarray  # (4 * units,)
+    peephole: np.ndarray | None  # (3, units): of input, forget and output gate
+    gain: np.ndarray | None  # (4 * units,): of layer normalisation
+    projection: np.ndarray | None  # (units, hidden)
+
+
+def weights(layer) -> Weights:
+    """A layer's weights, inside `Signature.call`.
+
+    Coupled gates get an input gate of their own, with the forget gate's weights negated:
+    sigmoid(-z) = 1 - sigmoid(z).
     """
     cell = layer.cell
     bias = tf.zeros(cell.kernel.shape[-1]) if cell.bias is None else cell.bias
-    kernel, recurrent_kernel, bias = map(_numbers, (cell.kernel, cell.recurrent_kernel, bias))
-    if cell.coupled_gates:
-        kernel, recurrent_kernel, bias = (
-            np.concatenate([-w[..., : layer.units], w], axis=-1) for w in (kernel, recurrent_kernel, bias)
+    found = Weights(
+        *(
+            None if w is None else tf.get_static_value(keras.ops.cast(w, "float32"))
+            for w in (cell.kernel, cell.recurrent_kernel, bias, cell.peepholes, cell.gain, cell.projection)
         )
-    return kernel, recurrent_kernel, bias
+    )
+    if not cell.coupled_gates:
+        return found
 
+    def with_input_gate(w: np.ndarray, sign: int = -1) -> np.ndarray:
+        return np.concatenate([sign * w[..., : layer.units], w], axis=-1)
 
-def peepholes(layer) -> np.ndarray | None:
-    """(3, units) of input, forget and output gate, or None; coupled gates as in `weights`."""
-    if layer.cell.peepholes is None:
-        return None
-    found = _numbers(layer.cell.peepholes)
-    return np.stack([-found[0], *found]) if layer.cell.coupled_gates else found
-
-
-def _numbers(weight) -> np.ndarray:
-    return tf.get_static_value(keras.ops.cast(weight, "float32"))
+    return found._replace(
+        kernel=with_input_gate(found.kernel),
+        recurrent_kernel=with_input_gate(found.recurrent_kernel),
+        bias=with_input_gate(found.bias),
+        peephole=None if found.peephole is None else np.stack([-found.peephole[0], *found.peephole]),
+        gain=None if found.gain is None else with_input_gate(found.gain, 1),
+    )

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
+import cudnn
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,45 +130,20 @@ def test_the_plain_layer_keeps_its_model_from_being_compiled_as_a_whole():
         assert LSTM(5, **arguments).supports_jit is able
 
 
-def cudnn_by_its_manual(input, input_h, input_c, params, rnn_mode, sequence_lengths, time_major, **_):
-    """An LSTM from parameters in the order of cudnnGetRNNWeightParams: input weights of the input,
-    forget, cell and output gate, (units, features) each; recurrent weights; the biases of both."""
-    assert rnn_mode == "lstm"
-    assert not time_major
-    assert (sequence_lengths.numpy() == input.shape[1]).all()
-    features, units = input.shape[-1], input_h.shape[-1]
-    sizes = [(units, features)] * 4 + [(units, units)] * 4 + [(units,)] * 8
-    ends = np.cumsum([np.prod(size) for size in sizes])
-    parts = [p.reshape(s) for p, s in zip(np.split(params.numpy(), ends), sizes, strict=False)]
-    assert ends[-1] == params.shape[0]
-    weights = [np.concatenate(parts[:4]).T, np.concatenate(parts[4:8]).T]
-    bias = np.concatenate(parts[8:12]) + np.concatenate(parts[12:])
-    found = reference.lstm(input.numpy(), [*weights, bias], h=input_h[:, 0].numpy(), c=input_c[:, 0].numpy())
-    outputs, h, c = (tf.constant(v, tf.float32) for v in found)
-    return outputs, h[:, None], c[:, None], None, None
-
-
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_gpu_takes_cudnn_with_its_packed_weights(monkeypatch, backwards):
     layer = LSTM(5, return_sequences=True, return_state=True, go_backwards=backwards)
     x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
     state = [np.random.default_rng(1).normal(size=(3, 5)).astype("float32")] * 2
     expected = layer(x, initial_state=state)
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["one"])
-    monkeypatch.setattr(
-        tf.sysconfig, "get_build_info", lambda: {"is_cuda_build": True, "is_rocm_build": False}
-    )
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", cudnn_by_its_manual)
+    cudnn.simulate(monkeypatch)
     for found, want in zip(layer(x, initial_state=state, training=True), expected, strict=True):
         np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 @pytest.mark.parametrize("arguments", [{"use_cudnn": False}, {"use_bias": False}, {"peephole": True}])
 def test_what_cudnn_does_not_do_goes_without_it(monkeypatch, arguments):
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["one"])
-    monkeypatch.setattr(
-        tf.sysconfig, "get_build_info", lambda: {"is_cuda_build": True, "is_rocm_build": False}
-    )
+    cudnn.simulate(monkeypatch)
     monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", None)
     LSTM(5, **arguments)(np.zeros((2, 3, 4), "float32"), training=True)
     LSTM(5)(np.zeros((2, 3, 4), "float32"), mask=np.ones((2, 3), bool), training=True)

@@ -1,0 +1,49 @@
+"""Trace a model with every LSTM, ours and Keras's own, left to an exporter."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from lstm_apps.layers import kernels
+
+
+@contextmanager
+def lstms_by(kernel: kernels.Kernel) -> Iterator[None]:
+    """Inside the `with` block, `kernel` runs every LSTM layer, `keras.layers.LSTM` too. No layer takes
+    cuDNN, whose operators no exporter knows: a model can be exported where it was trained on a GPU."""
+
+    def keras_lstm(layer, sequences, initial_state, mask, training=False):
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        return kernel(_as_ours(layer), sequences, initial_state, mask, training)
+
+    before = keras.layers.LSTM.inner_loop, keras.layers.GRU.inner_loop
+    keras.layers.LSTM.inner_loop = keras_lstm
+    keras.layers.GRU.inner_loop = keras.layers.RNN.inner_loop
+    try:
+        with kernels.use_kernel(kernel):
+            yield
+    finally:
+        keras.layers.LSTM.inner_loop, keras.layers.GRU.inner_loop = before
+
+
+class _View:
+    """An object with attributes of its own in front of another's."""
+
+    def __init__(self, of: Any, **own: Any):
+        self._of = of
+        self.__dict__.update(own)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._of(*args, **kwargs)
+
+
+def _as_ours(layer: keras.layers.LSTM) -> Any:
+    """Keras's layer as one of ours that is no variant."""
+    none = dict.fromkeys(("peepholes", "gain", "projection", "projection_units", "cell_clip"))
+    cell = _View(layer.cell, layer_norm=False, coupled_gates=False, zoneout=0.0, **none)
+    return _View(layer, cell=cell)

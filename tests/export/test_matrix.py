@@ -1,0 +1,161 @@
+"""Every variant and every way to use a layer, in every format: which are the runtime's own operator,
+and that all answer as Keras does. What a cell cannot be is said beside it."""
+
+import cudnn
+import keras
+import numpy as np
+import pytest
+
+import export
+from lstm_apps.layers import LSTM
+
+FORMATS = {
+    "onnx": (export.to_onnx, "m.onnx", "LSTM"),
+    "tflite": (export.to_tflite, "m.tflite", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+}
+EVERYTHING = {"peephole": True, "projection_units": 3, "layer_norm": True, "coupled_gates": True}
+EVERYTHING["cell_clip"] = 0.5
+# variant -> arguments, and the formats whose operator cannot say it
+VARIANTS = {
+    "plain": ({}, ()),
+    "no bias": ({"use_bias": False}, ()),
+    "peephole": ({"peephole": True}, ()),
+    "coupled gates": ({"coupled_gates": True}, ()),
+    "coupled gates, peephole": ({"coupled_gates": True, "peephole": True, "use_bias": False}, ()),
+    "layer norm": ({"layer_norm": True}, ("onnx",)),
+    "projection": ({"projection_units": 3}, ("onnx",)),
+    "cell clip": ({"cell_clip": 0.3}, ("onnx",)),  # ONNX clips the gates' sums, not the cell
+    "everything": (EVERYTHING, ("onnx",)),
+    "relu": ({"activation": "relu"}, ()),
+    "hard sigmoid": ({"recurrent_activation": "hard_sigmoid"}, ("tflite",)),
+    "softsign, elu": ({"activation": "elu", "recurrent_activation": "softsign"}, ("tflite",)),
+    "zoneout": ({"zoneout": 0.2}, ("onnx", "tflite")),
+}
+MASK = keras.layers.Masking
+
+
+def states(layer, inputs):
+    return layer(inputs, initial_state=[keras.layers.Dense(5)(inputs[:, 0]) for _ in range(2)])
+
+
+# use -> model from a layer constructor, whether its sequences are padded, formats that need a loop
+USES = {
+    "last": (lambda L, x: L(5)(x), False, ()),
+    "sequences": (lambda L, x: L(5, return_sequences=True)(x), False, ()),
+    "stacked": (lambda L, x: L(3)(L(5, return_sequences=True)(x)), False, ()),
+    "backwards": (lambda L, x: L(5, return_sequences=True, go_backwards=True)(x), False, ()),
+    "bidirectional": (
+        lambda L, x: keras.layers.Bidirectional(L(5, return_sequences=True))(x),
+        False,
+        (),
+    ),
+    "padded, last": (lambda L, x: L(5)(MASK()(x)), True, ()),
+    "padded, sequences": (lambda L, x: L(5, return_sequences=True)(MASK()(x)), True, ()),
+    "padded, zeros": (
+        lambda L, x: L(5, return_sequences=True, zero_output_for_mask=True)(MASK()(x)),
+        True,
+        (),
+    ),
+    "padded, bidirectional": (
+        lambda L, x: keras.layers.Bidirectional(L(5, return_sequences=True))(MASK()(x)),
+        True,
+        (),
+    ),
+    "padded, last of both": (lambda L, x: keras.layers.Bidirectional(L(5))(MASK()(x)), True, ()),
+    # TFLite's operator keeps its state to itself.
+    "states out": (lambda L, x: L(5, return_state=True)(x), False, ("tflite",)),
+    "padded, states out": (lambda L, x: L(5, return_state=True)(MASK()(x)), True, ("tflite",)),
+    "initial state": (lambda L, x: states(L(5), x), False, ("tflite",)),
+}
+each_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def examples(padded: bool) -> np.ndarray:
+    x = np.random.default_rng(1).normal(size=(4, 7, 4)).astype("float32")
+    if padded:
+        for row, length in enumerate((7, 3, 1, 0)):
+            x[row, length:] = 0
+    return x
+
+
+def model_of(build, layer, time=7) -> keras.Model:
+    """The model with weights far from their initial values."""
+    inputs = keras.Input((time, 4), name="x")
+    model = keras.Model(inputs, build(layer, inputs))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.7, w.shape) for w in model.get_weights()])
+    return model
+
+
+def check(report, operator: str, loop: bool) -> None:
+    assert report.fused is not loop, report.operators
+    assert (report.operators[operator] == 0) is loop
+    assert not [op for op in report.operators if op.startswith("Flex")]
+    assert report.max_abs_error < 2e-6
+
+
+@each_format
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants(name, variant, tmp_path):
+    arguments, loops = VARIANTS[variant]
+    write, file, operator = FORMATS[name]
+    model = model_of(lambda L, x: L(5, return_sequences=True, go_backwards=True, **arguments)(x), LSTM)
+    check(write(model, tmp_path / file, inputs=examples(False)), operator, name in loops)
+
+
+@each_format
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("layer", [LSTM, keras.layers.LSTM], ids=["ours", "keras"])
+def test_uses(name, use, layer, tmp_path):
+    build, padded, loops = USES[use]
+    write, file, operator = FORMATS[name]
+    model = model_of(build, layer)
+    report = write(model, tmp_path / file, inputs=examples(padded), right_padded=padded)
+    check(report, operator, name in loops)
+
+
+@each_format
+def test_any_mask_is_a_loop(name, tmp_path):
+    write, file, operator = FORMATS[name]
+    x = examples(False)
+    x[0, 2] = x[1, :3] = x[2] = 0
+    check(write(model_of(USES["padded, sequences"][0], LSTM), tmp_path / file, inputs=x), operator, True)
+
+
+@each_format
+def test_padding_on_the_other_side_is_noticed(name, tmp_path):
+    write, file, _ = FORMATS[name]
+    x = examples(False)
+    x[:, :3] = 0
+    model = model_of(USES["padded, sequences"][0], LSTM)
+    with pytest.raises(export.ParityError):
+        write(model, tmp_path / file, inputs=x, right_padded=True)
+
+
+def test_onnx_takes_padded_sequences_of_any_length(tmp_path):
+    model = model_of(USES["padded, bidirectional"][0], LSTM, time=None)
+    report = export.to_onnx(model, tmp_path / "m.onnx", inputs=examples(True), right_padded=True)
+    assert report.fused
+    x = np.concatenate([examples(True), np.zeros((4, 20, 4), "float32")], axis=1)
+    (found,) = export.verify.open_engine(report.path).run({"x": x}).values()
+    np.testing.assert_allclose(found, model(x), atol=1e-6)
+
+
+@each_format
+@pytest.mark.parametrize("layer", [keras.layers.GRU, keras.layers.SimpleRNN])
+def test_other_recurrent_layers_leave_too(name, layer, tmp_path):
+    write, file, _ = FORMATS[name]
+    model = model_of(lambda L, x: L(5, return_sequences=True)(x), layer)
+    report = write(model, tmp_path / file, inputs=examples(False))
+    assert not [op for op in report.operators if op.startswith("Flex")]
+    assert report.max_abs_error < 2e-6
+
+
+@each_format
+@pytest.mark.parametrize("layer", [LSTM, keras.layers.LSTM], ids=["ours", "keras"])
+def test_a_model_leaves_from_where_there_is_a_gpu(name, layer, tmp_path, monkeypatch):
+    """With a GPU Keras traces cuDNN's operator, which no converter knows."""
+    write, file, operator = FORMATS[name]
+    model = model_of(USES["bidirectional"][0], layer)
+    cudnn.simulate(monkeypatch)
+    check(write(model, tmp_path / file, inputs=examples(False)), operator, False)
