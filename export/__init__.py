@@ -17,6 +17,7 @@ import keras
 
 from export import onnx, tflite, verify
 from export.signature import Signature
+from export.step import StepSignature
 from export.verify import ExportReport, ParityError
 from lstm_apps.errors import InputError
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION
@@ -31,6 +32,7 @@ def to_onnx(
     inputs: Any = None,
     tolerance: float | None = None,
     right_padded: bool = False,
+    step: bool | int = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a Keras model as ONNX, each LSTM one `LSTM` node; batch and open time axes stay open.
@@ -44,6 +46,9 @@ def to_onnx(
         right_padded: Whether all masks are of right-padded sequences: valid steps, then padding. Only
             then can a masked LSTM be the operator; it is wrong for other masks. By default a masked
             LSTM is a loop that is right for any.
+        step: Export a step of a stream, for one step at a time or a chunk of so many: the LSTMs' states
+            are inputs `<layer>_h`, `<layer>_c` and outputs `<layer>_h_next`, `<layer>_c_next`, which
+            `lstm_apps.runtime.engines.Stream` passes on. Checked against Keras over the whole sequences.
         metadata: JSON data for the file, as `lstm_apps.runtime.load` reads them; the parity that
             was measured is added.
 
@@ -51,7 +56,7 @@ def to_onnx(
         ParityError: The file's outputs differ from Keras's by more; no file is written.
         InputError: No model that can be exported, or no place to write to.
     """
-    return _export(onnx, model, Path(path), inputs, tolerance, right_padded, metadata)
+    return _export(onnx, model, Path(path), inputs, tolerance, right_padded, step, metadata)
 
 
 def to_tflite(
@@ -61,6 +66,7 @@ def to_tflite(
     inputs: Any = None,
     tolerance: float | None = None,
     right_padded: bool = False,
+    step: bool | int = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a Keras model as TFLite, each LSTM one `UNIDIRECTIONAL_SEQUENCE_LSTM` operator, without
@@ -69,7 +75,7 @@ def to_tflite(
     Sizes that the model leaves open, but for the batch, are fixed to those of `inputs`. For
     arguments and errors see `to_onnx`.
     """
-    return _export(tflite, model, Path(path), inputs, tolerance, right_padded, metadata)
+    return _export(tflite, model, Path(path), inputs, tolerance, right_padded, step, metadata)
 
 
 def _export(
@@ -79,6 +85,7 @@ def _export(
     inputs: Any,
     tolerance: float | None,
     right_padded: bool,
+    step: bool | int,
     metadata: Mapping[str, Any] | None,
 ) -> ExportReport:
     """Convert, write beside, check, rename."""
@@ -86,19 +93,19 @@ def _export(
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
-    signature = Signature(model, inputs)
-    expected = verify.reference(signature)
+    signature = StepSignature(model, inputs, int(step)) if step else Signature(model, inputs)
+    expected = signature.expected()
     tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
     content = form.convert(signature, right_padded)
     with _beside(path) as beside:
         beside.write_bytes(content)
-        error = verify.check(beside, signature.inputs, expected, tolerance)
+        error = verify.check(beside, signature, expected, tolerance)
         if metadata is not None:
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
             beside.write_bytes(content)
-            verify.check(beside, signature.inputs, expected, tolerance)
+            verify.check(beside, signature, expected, tolerance)
         os.replace(beside, path)
     operators = form.operators(content)
     return ExportReport(

@@ -48,7 +48,7 @@ def convert(signature: Signature, right_padded: bool) -> bytes:
         marked[token] = layer, weights(layer)
         shape = tf.shape(sequences)
         batch, time, _ = sequences.shape
-        lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        lengths: Any = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         results = tf.raw_ops.PyFuncStateless(
             input=[sequences, *initial_state, *([] if mask is None else [lengths])],
             token=token,

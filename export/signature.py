@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays
+from lstm_apps.runtime.engines import Engine
 
 
 class Signature:
@@ -29,7 +30,7 @@ class Signature:
                 "with keras.Input, before exporting it."
             )
         self.model = model
-        self.input_names = [t.name for t in model.inputs]
+        self.tensors = list(model.inputs)  # the inputs' names, shapes and types
         output = model.output
         if isinstance(output, dict):
             self.output_names = [str(name) for name in sorted(output)]
@@ -41,8 +42,12 @@ class Signature:
 
     def _random(self) -> Arrays:
         rng = np.random.default_rng(0)
-        shapes = {t.name: (3, *(16 if d is None else d for d in t.shape[1:])) for t in self.model.inputs}
+        shapes = {t.name: (3, *(16 if d is None else d for d in t.shape[1:])) for t in self.tensors}
         return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+    @property
+    def input_names(self) -> list[str]:
+        return [t.name for t in self.tensors]
 
     @property
     def examples(self) -> int:
@@ -55,7 +60,7 @@ class Signature:
             inputs = dict(zip(self.input_names, inputs, strict=True))
         if set(inputs) != set(self.input_names):
             raise InputError(f"The inputs are {sorted(inputs)}, the model's {sorted(self.input_names)}.")
-        return {t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.model.inputs}
+        return {t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.tensors}
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model in inference on inputs in the order of `input_names`, its weights constants."""
@@ -64,14 +69,24 @@ class Signature:
         constants = zip(self.model.variables, map(tf.constant, values), strict=True)
         with keras.StatelessScope(state_mapping=list(constants)):
             inputs = keras.tree.pack_sequence_as(self.model.input, list(flat))
-            output = self.model(inputs, training=False)
+            # Not the model itself, which insists on the length it was built with.
+            output = self.model.call(inputs, training=False)
         if isinstance(output, dict):
             return {name: output[name] for name in self.output_names}
         return dict(zip(self.output_names, keras.tree.flatten(output), strict=True))
 
+    def expected(self) -> Arrays:
+        """What Keras computes for the sample inputs."""
+        flat = [keras.ops.convert_to_tensor(self.inputs[n]) for n in self.input_names]
+        return {n: keras.ops.convert_to_numpy(t) for n, t in Signature.call(self, *flat).items()}
+
+    def run(self, engine: Engine) -> Arrays:
+        """What an exported file computes for them."""
+        return engine.run(self.inputs)
+
     def specs(self, shape: Callable[[Any], tuple[int | None, ...]]) -> list[tf.TensorSpec]:
         """Specs of the inputs; `shape` gives each one's from the Keras tensor."""
-        return [tf.TensorSpec(shape(t), t.dtype, name=t.name) for t in self.model.inputs]
+        return [tf.TensorSpec(shape(t), t.dtype, name=t.name) for t in self.tensors]
 
     def static_shape(self, tensor: Any) -> tuple[int, ...]:
         """A tensor's shape with batch one, open sizes as in the sample inputs."""
@@ -98,12 +113,11 @@ def weights(layer) -> Weights:
     """
     cell = layer.cell
     bias = tf.zeros(cell.kernel.shape[-1]) if cell.bias is None else cell.bias
-    found = Weights(
-        *(
-            None if w is None else tf.get_static_value(keras.ops.cast(w, "float32"))
-            for w in (cell.kernel, cell.recurrent_kernel, bias, cell.peepholes, cell.gain, cell.projection)
-        )
-    )
+    tensors = cell.kernel, cell.recurrent_kernel, bias, cell.peepholes, cell.gain, cell.projection
+    numbers: list[Any] = [
+        None if t is None else tf.get_static_value(keras.ops.cast(t, "float32")) for t in tensors
+    ]
+    found = Weights(*numbers)
     if not cell.coupled_gates:
         return found
 

@@ -11,6 +11,7 @@ tensors of its own that are set to zero before each run.
 import tempfile
 import uuid
 from collections import Counter
+from typing import Any
 
 import flatbuffers
 import keras
@@ -45,7 +46,7 @@ def convert(signature: Signature, right_padded: bool) -> bytes:
     def stand_in(layer, sequences, initial_state, mask, training):
         fusible = _expressible(layer) and all(map(_is_zero, initial_state))
         if not fusible or (mask is not None and not right_padded):
-            return kernels.scan(layer, sequences, initial_state, mask, training)
+            return _loop(layer, sequences, initial_state, mask, training)
         marked.append((layer, weights(layer)))
         return _sequence(layer, sequences, mask, number=len(marked))
 
@@ -82,9 +83,17 @@ def operators(content: bytes) -> Counter:
     return Counter(_name(model, op) for graph in model.subgraphs for op in graph.operators)
 
 
+def _loop(layer, sequences, initial_state, mask, training):
+    """What no operator computes: a loop, or the cell itself where there is one step."""
+    if sequences.shape[1] != 1 or mask is not None:
+        return kernels.scan(layer, sequences, initial_state, mask, training)
+    output, states = layer.cell(sequences[:, 0], initial_state)
+    return output, output[:, None], states
+
+
 def _sequence(layer, sequences, mask, number: int):
     """A layer over its sequences, with a stand-in that the file's operator can be told by."""
-    lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    lengths: Any = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     if layer.go_backwards and mask is None:
         sequences = tf.reverse(sequences, [1])
     elif layer.go_backwards:
@@ -224,7 +233,7 @@ def _values(model, graph, tensor: int) -> np.ndarray:
 
 def _drop_unused(model) -> None:
     """Empty the buffers of constants that no operator reads: the stand-ins' weights."""
-    used = set()
+    used: set[int] = set()
     for graph in model.subgraphs:
         tensors = {*graph.inputs, *graph.outputs}
         for op in graph.operators:

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from export.signature import Signature
@@ -31,27 +30,21 @@ class ExportReport:
     tolerance: float
 
 
-def reference(signature: Signature) -> Arrays:
-    """What Keras computes for the signature's inputs."""
-    flat = [keras.ops.convert_to_tensor(signature.inputs[n]) for n in signature.input_names]
-    return {n: keras.ops.convert_to_numpy(t) for n, t in signature.call(*flat).items()}
-
-
 def default_tolerance(expected: Arrays) -> float:
     """A ten-thousandth of the outputs' spread."""
     spread = max(float(np.std(a)) for a in expected.values())
     return RELATIVE_TOLERANCE * (spread or 1.0)
 
 
-def max_abs_error(path: Path, inputs: Arrays, expected: Arrays) -> float:
-    """Run a file twice on `inputs` and return the largest distance from `expected`.
+def max_abs_error(path: Path, signature: Signature, expected: Arrays) -> float:
+    """Run a file twice on the sample inputs and return the largest distance from `expected`.
 
     Twice, because a file that remembers its first call answers the second differently.
     """
     engine = open_engine(path)
     error = 0.0
     for _ in range(2):
-        found = engine.run(inputs)
+        found = signature.run(engine)
         for name, want in expected.items():
             if found[name].shape != want.shape:
                 raise ParityError(f"{name} has shape {found[name].shape}, in Keras {want.shape}.")
@@ -60,9 +53,9 @@ def max_abs_error(path: Path, inputs: Arrays, expected: Arrays) -> float:
     return error
 
 
-def check(path: Path, inputs: Arrays, expected: Arrays, tolerance: float) -> float:
+def check(path: Path, signature: Signature, expected: Arrays, tolerance: float) -> float:
     """The file's error against Keras; over the tolerance it is a ParityError."""
-    error = max_abs_error(path, inputs, expected)
+    error = max_abs_error(path, signature, expected)
     if not error <= tolerance:
         raise ParityError(
             f"The exported model is off by up to {error:.3g}, tolerance {tolerance:.3g}; nothing was written."

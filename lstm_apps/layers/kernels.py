@@ -53,11 +53,13 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
     weights = kernel, recurrent_kernel, ops.cast(bias, sequences.dtype)
     h, c = initial_state
     if mask is None:
-        outputs, h, c = _in_halves(lambda *part: _lstm(*part, *weights, None, training), sequences, h, c)
+        outputs, h, c = _in_halves(
+            lambda x, h, c: _lstm(x, h, c, *weights, mask=None, training=training), sequences, h, c
+        )
         return outputs[:, -1], outputs, [h, c]
     mask = tf.cast(mask, tf.bool)
     outputs, h, c = _in_halves(
-        lambda *part: _lstm(*part[:3], *weights, part[3], training), sequences, h, c, mask
+        lambda x, h, c, m: _lstm(x, h, c, *weights, mask=m, training=training), sequences, h, c, mask
     )
     # Keras: a masked step repeats the last output, and there is none (zeros) before the first.
     shown = mask if layer.zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
@@ -89,9 +91,14 @@ def automatic(layer, sequences, initial_state, mask, training) -> Result:
 _kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=automatic)
 
 
+def current() -> Kernel:
+    """The kernel in force."""
+    return _kernel.get()
+
+
 def run(layer, sequences, initial_state, mask, training) -> Result:
     """Run `layer`'s cell over `sequences` with the kernel in force."""
-    return _kernel.get()(layer, sequences, initial_state, mask, training)
+    return current()(layer, sequences, initial_state, mask, training)
 
 
 @contextmanager
@@ -164,9 +171,9 @@ def _forward(x, h, c, kernel, recurrent_kernel, bias, mask, store):
             new_h, new_c = tf.where(now, new_h, h), tf.where(now, new_c, c)
             h_to_c, c_to_c = tf.where(now, h_to_c, tf.zeros_like(f)), tf.where(now, f, tf.ones_like(f))
             to_z = tf.where(now[..., None], to_z, tf.zeros_like(to_z))
-        stored = (h_to_c, c_to_c, to_z)
-        stores = [array.write(t, value) for array, value in zip(stores, stored, strict=False)]
-        return t + 1, new_h, new_c, hidden.write(t, new_h), *stores
+        factors = (h_to_c, c_to_c, to_z)
+        written = [array.write(t, value) for array, value in zip(stores, factors, strict=False)]
+        return t + 1, new_h, new_c, hidden.write(t, new_h), *written
 
     begin = [0, h, c, *(tf.TensorArray(x.dtype, steps) for _ in range(4 if store else 1))]
     _, _, c, *stores = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)

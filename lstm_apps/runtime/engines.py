@@ -13,12 +13,15 @@ from lstm_apps.features import Arrays
 # The name under which metadata stand in a file, and the version of their form.
 METADATA_KEY = "lstm_apps"
 METADATA_VERSION = 1
+# An output with this at the end of its name is the next value of the input called as the rest.
+NEXT = "_next"
 
 
 class Engine(Protocol):
     """A model file in its runtime."""
 
     inputs: dict[str, tuple[int | None, ...]]  # name -> shape; None: any size
+    outputs: list[str]
     metadata: dict[str, Any]  # empty where the file has none
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -42,14 +45,14 @@ class OnnxEngine:
             i.name: tuple(d if isinstance(d, int) else None for d in i.shape)
             for i in self._session.get_inputs()
         }
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        self.outputs = [o.name for o in self._session.get_outputs()]
         stored = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         self.metadata = _parse_metadata(stored) if stored else {}
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         typed: Arrays = {n: a.astype(_numpy_type(self._types[n]), copy=False) for n, a in checked.items()}
-        return dict(zip(self._outputs, self._session.run(self._outputs, typed), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, typed), strict=True))
 
 
 class TFLiteEngine:
@@ -72,6 +75,7 @@ class TFLiteEngine:
         details = self._call.get_input_details()
         self._types = {name: d["dtype"] for name, d in details.items()}
         self.inputs = {name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()}
+        self.outputs = list(self._call.get_output_details())
         self.metadata = _tflite_metadata(content)
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -82,6 +86,36 @@ class TFLiteEngine:
             for i in range(batch)
         ]
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+class Stream:
+    """A step model that remembers: push the next chunk, get what the model says after it.
+
+    Args:
+        engine: A file that was exported with `step`.
+        batch: How many sequences run side by side.
+    """
+
+    def __init__(self, engine: Engine, batch: int = 1):
+        self._engine, self._batch = engine, batch
+        self._states = [name for name in engine.inputs if f"{name}{NEXT}" in engine.outputs]
+        if not self._states:
+            raise InputError("The file is no step model: export it with step=True to stream.")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was pushed."""
+        self._state: Arrays = {
+            name: np.zeros((self._batch, *(s or 1 for s in self._engine.inputs[name][1:])), np.float32)
+            for name in self._states
+        }
+
+    def push(self, chunk: Arrays) -> Arrays:
+        """Outputs by name after the next chunk of every sequence, (batch, steps, ...) by name. A chunk
+        that is refused leaves the stream as it was."""
+        found = self._engine.run({**chunk, **self._state})
+        self._state = {name: found.pop(f"{name}{NEXT}") for name in self._states}
+        return found
 
 
 _ENGINES: dict[str, Callable[[bytes], Engine]] = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}

@@ -149,12 +149,12 @@ def test_the_check_calls_twice(tmp_path, monkeypatch):
 
 def test_a_nan_is_an_error_not_a_pass(tmp_path, monkeypatch):
     class Broken:
-        def run(self, inputs):
+        def run(self, engine):
             return {"output": np.full((1, 2), np.nan)}
 
-    monkeypatch.setattr(verify, "open_engine", lambda path: Broken())
+    monkeypatch.setattr(verify, "open_engine", lambda path: None)
     with pytest.raises(export.ParityError):
-        verify.check(tmp_path, {}, {"output": np.zeros((1, 2))}, tolerance=1.0)
+        verify.check(tmp_path, Broken(), {"output": np.zeros((1, 2))}, tolerance=1.0)
 
 
 @each_form

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import export
+from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM
+from lstm_apps.runtime.engines import Stream, open_engine
 
 FORMATS = {
     "onnx": (export.to_onnx, "m.onnx", "LSTM"),
@@ -137,7 +139,7 @@ def test_onnx_takes_padded_sequences_of_any_length(tmp_path):
     report = export.to_onnx(model, tmp_path / "m.onnx", inputs=examples(True), right_padded=True)
     assert report.fused
     x = np.concatenate([examples(True), np.zeros((4, 20, 4), "float32")], axis=1)
-    (found,) = export.verify.open_engine(report.path).run({"x": x}).values()
+    (found,) = open_engine(report.path).run({"x": x}).values()
     np.testing.assert_allclose(found, model(x), atol=1e-6)
 
 
@@ -159,3 +161,55 @@ def test_a_model_leaves_from_where_there_is_a_gpu(name, layer, tmp_path, monkeyp
     model = model_of(USES["bidirectional"][0], layer)
     cudnn.simulate(monkeypatch)
     check(write(model, tmp_path / file, inputs=examples(False)), operator, False)
+
+
+# What stands around the LSTMs of a stream.
+STREAMED = {
+    "one layer": lambda x: LSTM(5, return_sequences=True)(x),
+    "stacked, a feature in front, a head": lambda x: keras.layers.Dense(2)(
+        LSTM(3)(
+            LSTM(5, return_sequences=True)(
+                keras.layers.Dense(6, "relu")(keras.layers.Normalization(mean=1.0, variance=2.0)(x))
+            )
+        )
+    ),
+    "variant": lambda x: LSTM(5, return_sequences=True, **EVERYTHING)(x),
+    "keras": lambda x: keras.layers.LSTM(5, return_sequences=True)(x),
+}
+
+
+@each_format
+@pytest.mark.parametrize("chunk", [True, 3])
+@pytest.mark.parametrize("model", STREAMED)
+def test_a_stream_is_the_whole_sequence(name, model, chunk, tmp_path):
+    write, file, _ = FORMATS[name]
+    streamed = model_of(lambda _, x: STREAMED[model](x), None)
+    report = write(streamed, tmp_path / file, inputs=examples(False), step=chunk)
+    assert report.max_abs_error < 2e-6
+    assert not [op for op in report.operators if op.startswith("Flex")]
+    assert report.fused is (name == "onnx" and model != "variant")
+    if name == "tflite" and chunk is True:
+        assert "WHILE" not in report.operators
+    stream, x = Stream(open_engine(report.path)), examples(False)[:1]
+    step = int(chunk)
+    for _ in range(2):  # the second time after a reset
+        for t in range(0, 6, step):
+            (found,) = stream.push({"x": x[:, t : t + step]}).values()
+        whole = streamed.call(x[:, :6]).numpy()
+        np.testing.assert_allclose(found, whole[:, -step:] if whole.ndim == 3 else whole, atol=2e-6)
+        stream.reset()
+
+
+@each_format
+def test_what_cannot_be_streamed_is_refused(name, tmp_path):
+    write, file, _ = FORMATS[name]
+    with pytest.raises(InputError, match="backwards in time"):
+        write(model_of(USES["bidirectional"][0], LSTM), tmp_path / file, step=True)
+    with pytest.raises(InputError, match="no LSTM"):
+        write(model_of(lambda L, x: keras.layers.Dense(2)(x), None), tmp_path / file, step=True)
+    with pytest.raises(InputError, match="does not fit"):
+        write(model_of(USES["last"][0], LSTM), tmp_path / file, step=8)
+    pooled = model_of(lambda L, x: keras.layers.GlobalMaxPooling1D()(L(5, return_sequences=True)(x)), LSTM)
+    with pytest.raises(export.ParityError):
+        write(pooled, tmp_path / file, inputs=examples(False), step=True)
+    assert list(tmp_path.iterdir()) == []

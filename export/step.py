@@ -1,0 +1,102 @@
+"""A model as a step of a stream: a chunk of its sequence and its LSTMs' states in, outputs and the new
+states out."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.signature import Signature
+from export.trace import lstms_by
+from lstm_apps.errors import InputError
+from lstm_apps.features import Arrays
+from lstm_apps.layers import kernels
+from lstm_apps.runtime.engines import NEXT, Engine, Stream
+
+
+class StepSignature(Signature):
+    """As `Signature`, for chunks along axis 1 of every input. The state inputs are called after their
+    layers, `<layer>_h` and `<layer>_c`, and the new states `<layer>_h_next` and `<layer>_c_next`.
+
+    Args:
+        model, inputs: As `Signature`; the inputs are whole sequences.
+        chunk: Steps in a chunk.
+
+    Raises:
+        InputError: A layer runs backwards in time; the inputs are shorter than a chunk.
+    """
+
+    def __init__(self, model: keras.Model, inputs: Any, chunk: int):
+        super().__init__(model, inputs)
+        time = min(a.shape[1] if a.ndim > 1 else 0 for a in self.inputs.values())
+        if not 1 <= chunk <= time:
+            raise InputError(f"A chunk of {chunk} steps does not fit into sequences of {time}.")
+        self.chunk = chunk
+        self.whole = {n: a[:, : time - time % chunk] for n, a in self.inputs.items()}
+        self.sequences = [
+            keras.KerasTensor((None, None, *t.shape[2:]), t.dtype, name=t.name) for t in self.tensors
+        ]
+        self.states = self._states()
+        self.tensors = [*self.sequences, *self.states]
+        zeros = {t.name: np.zeros((self.examples, *t.shape[1:]), t.dtype) for t in self.states}
+        self.inputs = {**{n: a[:, :chunk] for n, a in self.whole.items()}, **zeros}
+
+    def _states(self) -> list[keras.KerasTensor]:
+        """Two a layer, in the order in which the layers run."""
+        found: list[keras.KerasTensor] = []
+
+        def record(layer, sequences, initial_state, mask, training):
+            if layer.go_backwards:
+                raise InputError(f"Layer {layer.name} runs backwards in time: it cannot be streamed.")
+            for kind, state in zip("hc", initial_state, strict=True):
+                found.append(
+                    keras.KerasTensor((None, state.shape[-1]), state.dtype, name=f"{layer.name}_{kind}")
+                )
+            return kernels.scan(layer, sequences, initial_state, mask, training)
+
+        first = [tf.constant(a[:1, : self.chunk]) for a in self.whole.values()]
+        with lstms_by(record):
+            super().call(*first)
+        if not found:
+            raise InputError("The model has no LSTM layer that could be streamed.")
+        return found
+
+    def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        states = iter(flat[len(self.sequences) :])
+        after: list[tf.Tensor] = []
+        kernel = kernels.current()  # the exporter's
+
+        def from_state(layer, sequences, initial_state, mask, training):
+            given = [next(states), next(states)]
+            last, outputs, new = kernel(layer, sequences, given, mask, training)
+            after.extend(new)
+            return last, outputs, new
+
+        with lstms_by(from_state):
+            outputs = super().call(*flat[: len(self.sequences)])
+        # Also of a state that passes unchanged, an output must be a tensor of its own.
+        named = {f"{t.name}{NEXT}": tf.identity(s) for t, s in zip(self.states, after, strict=True)}
+        return {**outputs, **named}
+
+    def expected(self) -> Arrays:
+        """What Keras computes for the whole sequences."""
+        flat = [keras.ops.convert_to_tensor(self.whole[t.name]) for t in self.sequences]
+        return {n: keras.ops.convert_to_numpy(t) for n, t in Signature.call(self, *flat).items()}
+
+    def run(self, engine: Engine) -> Arrays:
+        """What a file puts out for them chunk by chunk: all outputs one after the other where Keras has
+        a sequence, the last one elsewhere."""
+        stream = Stream(engine, self.examples)
+        time = next(iter(self.whole.values())).shape[1]
+        found = [
+            stream.push({n: a[:, t : t + self.chunk] for n, a in self.whole.items()})
+            for t in range(0, time, self.chunk)
+        ]
+        joined = {n: np.concatenate([f[n] for f in found], axis=1) for n in self.output_names}
+        shapes = {n: a.shape for n, a in self.expected().items()}
+        return {n: a if a.shape == shapes[n] else found[-1][n] for n, a in joined.items()}
+
+
+def _tensor(name: str, shape: tuple[int | None, ...], dtype: str) -> keras.KerasTensor:
+    return keras.KerasTensor((None, *shape), dtype, name=name)
