@@ -29,6 +29,7 @@ def to_onnx(
     model: keras.Model,
     path: str | Path,
     *,
+    quantize: str | None = None,
     inputs: Any = None,
     tolerance: float | None = None,
     right_padded: bool = False,
@@ -40,9 +41,11 @@ def to_onnx(
     Args:
         model: A functional or sequential model.
         path: The file to write; it appears, or changes, only once it has passed the check.
+        quantize: None, or "int8": weights as int8, activations quantized as they come.
         inputs: What to compare with Keras on: arrays by input name, or one array. Real ones are
             best; by default random normal ones.
-        tolerance: Largest error allowed, in the outputs' unit; by default 1e-4 of their spread.
+        tolerance: Largest error allowed, in the outputs' unit; by default a part of their
+            spread, 1e-4 without quantization.
         right_padded: Whether all masks are of right-padded sequences: valid steps, then padding. Only
             then can a masked LSTM be the operator; it is wrong for other masks. By default a masked
             LSTM is a loop that is right for any.
@@ -56,13 +59,15 @@ def to_onnx(
         ParityError: The file's outputs differ from Keras's by more; no file is written.
         InputError: No model that can be exported, or no place to write to.
     """
-    return _export(onnx, model, Path(path), inputs, tolerance, right_padded, step, metadata)
+    return _export(onnx, model, Path(path), quantize, None, inputs, tolerance, right_padded, step, metadata)
 
 
 def to_tflite(
     model: keras.Model,
     path: str | Path,
     *,
+    quantize: str | None = None,
+    representative_data: Any = None,
     inputs: Any = None,
     tolerance: float | None = None,
     right_padded: bool = False,
@@ -72,16 +77,36 @@ def to_tflite(
     """Write a Keras model as TFLite, each LSTM one `UNIDIRECTIONAL_SEQUENCE_LSTM` operator, without
     Flex. The file takes one example at a time, and forgets it: no call sees the one before.
 
-    Sizes that the model leaves open, but for the batch, are fixed to those of `inputs`. For
-    arguments and errors see `to_onnx`.
+    Sizes that the model leaves open, but for the batch, are fixed to those of `inputs`.
+
+    Args:
+        quantize: None; "dynamic": weights as int8; "int8": activations too; "int16x8": activations as
+            int16, which only step models have. Inputs and outputs stay float32.
+        representative_data: Real training examples, as `inputs`, on which the ranges of activations are
+            measured; by default `inputs`. "int8" and "int16x8" need one of them.
+
+    For other arguments and errors see `to_onnx`.
     """
-    return _export(tflite, model, Path(path), inputs, tolerance, right_padded, step, metadata)
+    return _export(
+        tflite,
+        model,
+        Path(path),
+        quantize,
+        representative_data,
+        inputs,
+        tolerance,
+        right_padded,
+        step,
+        metadata,
+    )
 
 
 def _export(
     form: ModuleType,  # export.onnx or export.tflite
     model: keras.Model,
     path: Path,
+    quantize: str | None,
+    representative_data: Any,
     inputs: Any,
     tolerance: float | None,
     right_padded: bool,
@@ -93,10 +118,19 @@ def _export(
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
-    signature = StepSignature(model, inputs, int(step)) if step else Signature(model, inputs)
+    if quantize in ("int8", "int16x8") and form is tflite and representative_data is None:
+        if inputs is None:
+            raise InputError(f"{quantize} is calibrated on real data: give representative_data.")
+        representative_data = inputs
+
+    def with_data(data: Any) -> Signature:
+        return StepSignature(model, data, int(step)) if step else Signature(model, data)
+
+    signature = with_data(inputs)
+    representative = signature if representative_data is None else with_data(representative_data)
     expected = signature.expected()
-    tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
-    content = form.convert(signature, right_padded)
+    tolerance = verify.default_tolerance(expected, quantize) if tolerance is None else tolerance
+    content = form.convert(signature, right_padded, quantize, representative)
     with _beside(path) as beside:
         beside.write_bytes(content)
         error = verify.check(beside, signature, expected, tolerance)
@@ -112,7 +146,8 @@ def _export(
         path=path,
         size_bytes=len(content),
         operators=operators,
-        fused=operators[form.FUSED] > 0 and not any(operators[loop] for loop in form.LOOPS),
+        fused=any(operators[name] for name in form.FUSED_NAMES)
+        and not any(operators[loop] for loop in form.LOOPS),
         max_abs_error=error,
         tolerance=tolerance,
     )

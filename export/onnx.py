@@ -6,7 +6,9 @@ converter is told to write an `LSTM` node for it.
 """
 
 import logging
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,15 +16,18 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.signature import Signature, Weights, weights
 from export.trace import lstms_by
+from lstm_apps.errors import unknown_name
 from lstm_apps.layers import kernels
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
 ENDING = ".onnx"
-FUSED = "LSTM"
+FUSED_NAMES = ("LSTM", "DynamicQuantizeLSTM")
+QUANTIZE = ("int8",)
 LOOPS = ("Loop", "Scan")
 # Keras's activations by their ONNX name, alpha and beta.
 _ACTIVATIONS = {
@@ -37,8 +42,19 @@ _ACTIVATIONS = {
 }
 
 
-def convert(signature: Signature, right_padded: bool) -> bytes:
-    """The model as an ONNX file; batch and open time axes stay open."""
+def convert(
+    signature: Signature, right_padded: bool, quantize: str | None, representative: Signature
+) -> bytes:
+    """The model as an ONNX file; batch and open time axes stay open.
+
+    Args:
+        signature: The model.
+        right_padded: Whether its masks are.
+        quantize: None, or "int8": weights in int8, activations quantized as they come.
+        representative: Not needed here.
+    """
+    if quantize not in (None, *QUANTIZE):
+        raise unknown_name("quantization", str(quantize), QUANTIZE)
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
 
     def placeholder(layer, sequences, initial_state, mask, training):
@@ -84,7 +100,7 @@ def convert(signature: Signature, right_padded: bool) -> bytes:
     _fix_captures(model, captures)
     _name_axes(model, specs)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    return model.SerializeToString() if quantize is None else _with_small_weights(model)
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
@@ -106,6 +122,17 @@ def operators(content: bytes) -> Counter:
         return found
 
     return count(onnx.load_model_from_string(content).graph)
+
+
+def _with_small_weights(model: onnx.ModelProto) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.onnx"
+        logging.disable(logging.WARNING)  # it advises a preparation that tf2onnx has done
+        try:
+            quantize_dynamic(model, path, weight_type=QuantType.QInt8)
+        finally:
+            logging.disable(logging.NOTSET)
+        return path.read_bytes()
 
 
 def _expressible(layer) -> bool:

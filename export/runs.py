@@ -67,7 +67,7 @@ def export_run(
             model,
             run.folder / form.file,
             inputs=inputs,
-            tolerance=RELATIVE_TOLERANCE * app.output_scale(features),
+            tolerance=RELATIVE_TOLERANCE[None] * app.output_scale(features),
             metadata=_metadata(run, inputs),
         )
         progress(f"measuring {form.file}")

@@ -1,6 +1,6 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -83,6 +83,11 @@ class Signature:
     def run(self, engine: Engine) -> Arrays:
         """What an exported file computes for them."""
         return engine.run(self.inputs)
+
+    def calls(self, engine: Engine) -> Iterator[Arrays]:
+        """The inputs of every single call that the sample inputs take."""
+        for i in range(self.examples):
+            yield {name: a[i : i + 1] for name, a in self.inputs.items()}
 
     def specs(self, shape: Callable[[Any], tuple[int | None, ...]]) -> list[tf.TensorSpec]:
         """Specs of the inputs; `shape` gives each one's from the Keras tensor."""

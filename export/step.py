@@ -1,6 +1,7 @@
 """A model as a step of a stream: a chunk of its sequence and its LSTMs' states in, outputs and the new
 states out."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -88,14 +89,23 @@ class StepSignature(Signature):
         """What a file puts out for them chunk by chunk: all outputs one after the other where Keras has
         a sequence, the last one elsewhere."""
         stream = Stream(engine, self.examples)
-        time = next(iter(self.whole.values())).shape[1]
-        found = [
-            stream.push({n: a[:, t : t + self.chunk] for n, a in self.whole.items()})
-            for t in range(0, time, self.chunk)
-        ]
+        found = [stream.push(chunk) for chunk in self._chunks()]
         joined = {n: np.concatenate([f[n] for f in found], axis=1) for n in self.output_names}
         shapes = {n: a.shape for n, a in self.expected().items()}
         return {n: a if a.shape == shapes[n] else found[-1][n] for n, a in joined.items()}
+
+    def _chunks(self) -> Iterator[Arrays]:
+        time = next(iter(self.whole.values())).shape[1]
+        for t in range(0, time, self.chunk):
+            yield {n: a[:, t : t + self.chunk] for n, a in self.whole.items()}
+
+    def calls(self, engine: Engine) -> Iterator[Arrays]:
+        stream = Stream(engine, self.examples)
+        for chunk in self._chunks():
+            inputs = {**chunk, **stream.state}
+            stream.push(chunk)
+            for i in range(self.examples):
+                yield {name: a[i : i + 1] for name, a in inputs.items()}
 
 
 def _tensor(name: str, shape: tuple[int | None, ...], dtype: str) -> keras.KerasTensor:

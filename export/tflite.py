@@ -18,29 +18,50 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
+from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
 from export.trace import lstms_by
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, first_line, last_line, unknown_name
+from lstm_apps.features import Arrays
 from lstm_apps.layers import LSTM, kernels
 from lstm_apps.layers.gates import Gates, Variant, lstm_gates
+from lstm_apps.runtime.engines import TFLiteEngine
 
 ENDING = ".tflite"
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+FUSED_NAMES = (FUSED,)
 LOOPS = ("WHILE",)
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 # Places among the operator's 24 inputs (lstm_shared.h in TensorFlow Lite), four gates each:
 # input, forget, cell, output. There are three peepholes.
 _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _PEEPHOLES, _BIASES = 1, 5, 9, 12
 _PROJECTION, _HIDDEN_STATE, _CELL_STATE, _GAINS, _PLACES = 16, 18, 19, 20, 24
+QUANTIZE = ("dynamic", "int8", "int16x8")
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "int8": schema.TensorType.INT8,
+    "int16": schema.TensorType.INT16,
+}
 _ACTIVATIONS = {
     keras.activations.tanh: schema.ActivationFunctionType.TANH,
     keras.activations.relu: schema.ActivationFunctionType.RELU,
 }
 
 
-def convert(signature: Signature, right_padded: bool) -> bytes:
-    """The model as a TFLite flatbuffer, batch one, sizes left open by the model as in the inputs."""
+def convert(
+    signature: Signature, right_padded: bool, quantize: str | None, representative: Signature
+) -> bytes:
+    """The model as a TFLite flatbuffer, batch one, sizes left open by the model as in the inputs.
+
+    Args:
+        signature: The model.
+        right_padded: Whether its masks are.
+        quantize: None, "dynamic" (int8 weights), "int8" or "int16x8" (int16 activations, int8 weights).
+        representative: The model with the data on which ranges of activations are measured.
+    """
+    if quantize not in (None, *QUANTIZE):
+        raise unknown_name("quantization", str(quantize), QUANTIZE)
     marked: list[tuple[LSTM, Weights]] = []  # the layers that left a stand-in, once a trace
 
     def stand_in(layer, sequences, initial_state, mask, training):
@@ -60,9 +81,15 @@ def convert(signature: Signature, right_padded: bool) -> bytes:
         try:
             content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
         except Exception as error:  # the converter raises its own and MLIR's errors
-            reason = (str(error).strip().splitlines() or [""])[0]
-            raise InputError(f"The TFLite converter refuses the model: {reason}") from error
-    return _pack(_completed(_unpack(content), marked))
+            raise InputError(f"The TFLite converter refuses the model: {first_line(error)}") from error
+    model = _completed(_unpack(content), marked)
+    if quantize == "dynamic":
+        model = _with_small_weights(model)
+    elif quantize is not None:
+        float_engine = TFLiteEngine(_pack(_with_reset(_unpack(_pack(model)))))
+        calls = list(representative.calls(float_engine))
+        model = _calibrated(model, calls, tf.int16 if quantize == "int16x8" else tf.int8)
+    return _pack(_with_reset(model))
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
@@ -157,22 +184,72 @@ def _is_zero(tensor: tf.Tensor) -> bool:
 
 
 def _completed(model, marked: list[tuple[LSTM, Weights]]):
-    """Give each LSTM operator what its layer has.
+    """Give each LSTM operator what its layer has."""
+    for graph, op in _lstms(model):
+        number = int(_values(model, graph, op.inputs[_BIASES])[0])
+        _complete(model, graph, op, *marked[number - 1])
+    _drop_unused(model)
+    return model
+
+
+def _lstms(model) -> list[tuple]:
+    """Every LSTM operator with its graph."""
+    return [(g, op) for g in model.subgraphs for op in g.operators if _name(model, op) == FUSED]
+
+
+def _calibrated(model, calls: list[Arrays], activations: tf.DType):
+    """All weights and activations in integers; inputs and outputs stay float."""
+    for graph, op in _lstms(model):  # the quantizer notes the ranges inside the operator here
+        op.intermediates = [_tensor(graph, "lstm_range", [0]) for _ in range(5)]
+    try:
+        content = calibrator.Calibrator(_pack(model)).calibrate_and_quantize(
+            lambda: iter(calls), tf.float32, tf.float32, False, activations_type=activations
+        )
+    except (RuntimeError, ValueError) as error:
+        hint = " Export a step model (step=True) for it." if activations == tf.int16 else ""
+        raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}{hint}") from error
+    return _unpack(bytes(content))
+
+
+def _with_small_weights(model):
+    """The matrices of LSTM and dense operators as int8 with one scale each."""
+    places = {FUSED: (*range(_INPUT_WEIGHTS, _BIASES), _PROJECTION), "FULLY_CONNECTED": (1,)}
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            for place in places.get(_name(model, op), ()):
+                tensor = graph.tensors[op.inputs[place]] if op.inputs[place] >= 0 else None
+                if tensor is not None and model.buffers[tensor.buffer].data is not None:
+                    _make_small(model, tensor)
+    _drop_unused(model)
+    return model
+
+
+def _make_small(model, tensor) -> None:
+    """A float constant as int8, its largest value 127; once, where two operators share it."""
+    if tensor.type != schema.TensorType.FLOAT32:
+        return
+    values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32)
+    scale = float(np.abs(values).max()) / 127 or 1.0
+    buffer = schema.BufferT()
+    buffer.data = np.round(values / scale).astype(np.int8).view(np.uint8)
+    model.buffers.append(buffer)
+    tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT()
+    tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+
+
+def _with_reset(model):
+    """Set the state of every LSTM operator to zero before it runs.
 
     The operator keeps its state in variable tensors until `reset_all_variables()`, so a second call
-    would go on where the first ended: `ZEROS_LIKE` writes zeros into both before each run, inside the
-    graph, where no caller can forget it.
+    would go on where the first ended. A reset inside the graph no caller can forget.
     """
     for graph in model.subgraphs:
-        operators = []
-        for op in graph.operators:
-            if _name(model, op) == FUSED:
-                number = int(_values(model, graph, op.inputs[_BIASES])[0])
-                _complete(model, graph, op, *marked[number - 1])
-                operators += _reset(model, op)
-            operators.append(op)
-        graph.operators = operators
-    _drop_unused(model)
+        graph.operators = [
+            step
+            for op in graph.operators
+            for step in ([*_reset(model, graph, op), op] if _name(model, op) == FUSED else [op])
+        ]
     return model
 
 
@@ -182,7 +259,7 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
     def constants(array: np.ndarray, blocks: int = 4) -> list[int]:
         # Blocks are columns here and rows there.
         parts = np.split(array, blocks, axis=-1)
-        return [_constant(model, graph, np.ascontiguousarray(part.T)) for part in parts]
+        return [_constant(model, graph, part.T.astype(np.float32, order="C")) for part in parts]
 
     inputs = [-1] * _PLACES
     inputs[0] = op.inputs[0]
@@ -206,24 +283,27 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
 
 def _constant(model, graph, array: np.ndarray) -> int:
     """A new tensor with these numbers."""
-    tensor, buffer = schema.TensorT(), schema.BufferT()
-    buffer.data = np.frombuffer(array.astype(np.float32).tobytes(), np.uint8)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(array.tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.name = f"lstm_weight_{len(graph.tensors)}"
-    tensor.shape, tensor.type = list(array.shape), schema.TensorType.FLOAT32
-    tensor.buffer = len(model.buffers) - 1
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
+    index = _tensor(graph, "lstm_constant", array.shape, _TYPES[array.dtype.name])
+    graph.tensors[index].buffer = len(model.buffers) - 1
+    return index
 
 
 def _variable(graph, size: int) -> int:
     """A new tensor (1, size) that keeps its content."""
-    variable = schema.TensorT()
-    variable.name = f"lstm_state_{len(graph.tensors)}"
-    variable.shape, variable.type = [1, size], schema.TensorType.FLOAT32
-    variable.buffer = 0  # no content of its own
-    variable.isVariable = True
-    graph.tensors.append(variable)
+    index = _tensor(graph, "lstm_state", (1, size))
+    graph.tensors[index].isVariable = True
+    return index
+
+
+def _tensor(graph, name: str, shape, kind: int = schema.TensorType.FLOAT32) -> int:
+    """A new tensor without content."""
+    tensor = schema.TensorT()
+    tensor.name = f"{name}_{len(graph.tensors)}"
+    tensor.shape, tensor.type, tensor.buffer = list(shape), kind, 0
+    graph.tensors.append(tensor)
     return len(graph.tensors) - 1
 
 
@@ -245,17 +325,34 @@ def _drop_unused(model) -> None:
             buffer.data = None
 
 
-def _reset(model, lstm) -> list:
-    """Operators that set the state of an LSTM to zero."""
+def _reset(model, graph, lstm) -> list:
+    """Operators that set the state of an LSTM to zero. They read the state: what reads constants alone
+    is computed once, when the file is loaded."""
     found = []
-    for tensor in (lstm.inputs[_HIDDEN_STATE], lstm.inputs[_CELL_STATE]):
-        op = schema.OperatorT()
-        op.opcodeIndex = _code(model, schema.BuiltinOperator.ZEROS_LIKE)
-        op.inputs = op.outputs = [tensor]
-        op.builtinOptionsType = schema.BuiltinOptions.ZerosLikeOptions
-        op.builtinOptions = schema.ZerosLikeOptionsT()
-        found.append(op)
+    for state in (lstm.inputs[_HIDDEN_STATE], lstm.inputs[_CELL_STATE]):
+        tensor = graph.tensors[state]
+        if tensor.type == schema.TensorType.FLOAT32:
+            found.append(_operator(model, "ZEROS_LIKE", schema.ZerosLikeOptionsT(), [state], state))
+            continue
+        # Zero may be any integer here: the state, cut off at it from above and below. No delegate takes
+        # these two from the interpreter, which alone may write into a state.
+        kind = next(name for name, code in _TYPES.items() if code == tensor.type)
+        zero = _constant(model, graph, np.full(tensor.shape, tensor.quantization.zeroPoint[0], kind))
+        below = _tensor(graph, "lstm_below_zero", tensor.shape, tensor.type)
+        graph.tensors[zero].quantization = graph.tensors[below].quantization = tensor.quantization
+        options = schema.MaximumMinimumOptionsT()
+        found.append(_operator(model, "MINIMUM", options, [state, zero], below))
+        found.append(_operator(model, "MAXIMUM", options, [below, zero], state))
     return found
+
+
+def _operator(model, name: str, options, inputs: list[int], output: int):
+    op = schema.OperatorT()
+    op.opcodeIndex = _code(model, getattr(schema.BuiltinOperator, name))
+    op.inputs, op.outputs = inputs, [output]
+    op.builtinOptions = options
+    op.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    return op
 
 
 def _code(model, builtin: int) -> int:

@@ -10,8 +10,8 @@ from export.signature import Signature
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import open_engine
 
-# Part of the outputs' own size that an unquantized export may be off by.
-RELATIVE_TOLERANCE = 1e-4
+# Part of the outputs' own size that an export may be off by.
+RELATIVE_TOLERANCE = {None: 1e-4, "dynamic": 0.1, "int8": 0.2, "int16x8": 0.1}
 
 
 class ParityError(RuntimeError):
@@ -30,10 +30,10 @@ class ExportReport:
     tolerance: float
 
 
-def default_tolerance(expected: Arrays) -> float:
-    """A ten-thousandth of the outputs' spread."""
+def default_tolerance(expected: Arrays, quantize: str | None = None) -> float:
+    """A part of the outputs' spread."""
     spread = max(float(np.std(a)) for a in expected.values())
-    return RELATIVE_TOLERANCE * (spread or 1.0)
+    return RELATIVE_TOLERANCE[quantize] * (spread or 1.0)
 
 
 def max_abs_error(path: Path, signature: Signature, expected: Arrays) -> float:

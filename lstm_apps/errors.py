@@ -18,3 +18,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
     return InputError(f"Unknown {kind} {name!r}. {hint}")
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def last_line(error: Exception) -> str:
+    """What an error of another library says last, after a trace of its own."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

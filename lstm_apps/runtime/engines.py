@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lstm_apps.errors import InputError, ModelFileError
+from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
 
 # The name under which metadata stand in a file, and the version of their form.
@@ -39,7 +39,7 @@ class OnnxEngine:
         try:
             self._session = onnxruntime.InferenceSession(content, options)
         except Exception as error:  # onnxruntime's errors share no base class of their own
-            raise ModelFileError(f"ONNX Runtime refuses the file: {_first_line(error)}") from error
+            raise ModelFileError(f"ONNX Runtime refuses the file: {first_line(error)}") from error
         self._types = {i.name: i.type for i in self._session.get_inputs()}
         self.inputs = {
             i.name: tuple(d if isinstance(d, int) else None for d in i.shape)
@@ -71,7 +71,7 @@ class TFLiteEngine:
             (signature,) = self._interpreter.get_signature_list() or ("",)
             self._call = self._interpreter.get_signature_runner(signature)
         except (ValueError, RuntimeError) as error:
-            raise ModelFileError(f"LiteRT refuses the file: {_first_line(error)}") from error
+            raise ModelFileError(f"LiteRT refuses the file: {first_line(error)}") from error
         details = self._call.get_input_details()
         self._types = {name: d["dtype"] for name, d in details.items()}
         self.inputs = {name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()}
@@ -81,10 +81,13 @@ class TFLiteEngine:
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         batch = len(next(iter(checked.values())))
-        rows = [
-            self._call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
-            for i in range(batch)
-        ]
+        try:
+            rows = [
+                self._call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
+                for i in range(batch)
+            ]
+        except RuntimeError as error:
+            raise ModelFileError(f"LiteRT cannot run the file: {first_line(error)}") from error
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -94,6 +97,9 @@ class Stream:
     Args:
         engine: A file that was exported with `step`.
         batch: How many sequences run side by side.
+
+    Attributes:
+        state: What it remembers, by the names of the file's state inputs.
     """
 
     def __init__(self, engine: Engine, batch: int = 1):
@@ -105,7 +111,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget all that was pushed."""
-        self._state: Arrays = {
+        self.state: Arrays = {
             name: np.zeros((self._batch, *(s or 1 for s in self._engine.inputs[name][1:])), np.float32)
             for name in self._states
         }
@@ -113,8 +119,8 @@ class Stream:
     def push(self, chunk: Arrays) -> Arrays:
         """Outputs by name after the next chunk of every sequence, (batch, steps, ...) by name. A chunk
         that is refused leaves the stream as it was."""
-        found = self._engine.run({**chunk, **self._state})
-        self._state = {name: found.pop(f"{name}{NEXT}") for name in self._states}
+        found = self._engine.run({**chunk, **self.state})
+        self.state = {name: found.pop(f"{name}{NEXT}") for name in self._states}
         return found
 
 
@@ -166,7 +172,7 @@ def _parse_metadata(text: str | bytes) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
     except ValueError as error:
-        raise ModelFileError(f"its metadata are damaged: {_first_line(error)}") from error
+        raise ModelFileError(f"its metadata are damaged: {first_line(error)}") from error
     if not isinstance(metadata, dict) or metadata.get("version") != METADATA_VERSION:
         raise ModelFileError(f"its metadata are of another version than {METADATA_VERSION}.")
     return metadata
@@ -181,7 +187,3 @@ def _tflite_metadata(content: bytes) -> dict[str, Any]:
         if entry.Name() == METADATA_KEY.encode():
             return _parse_metadata(bytes(model.Buffers(entry.Buffer()).DataAsNumpy()))
     return {}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

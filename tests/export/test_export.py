@@ -142,7 +142,7 @@ def test_no_file_appears_that_fails_the_check(write, file, operator, tmp_path, m
 
 def test_the_check_calls_twice(tmp_path, monkeypatch):
     """Without the reset a second call goes on where the first ended, and the check must see it."""
-    monkeypatch.setattr(tflite, "_reset", lambda model, lstm: [])
+    monkeypatch.setattr(tflite, "_reset", lambda model, graph, lstm: [])
     with pytest.raises(export.ParityError):
         export.to_tflite(sequential(LSTM(5)), tmp_path / "m.tflite")
 

@@ -213,3 +213,83 @@ def test_what_cannot_be_streamed_is_refused(name, tmp_path):
     with pytest.raises(export.ParityError):
         write(pooled, tmp_path / file, inputs=examples(False), step=True)
     assert list(tmp_path.iterdir()) == []
+
+
+# What the integer kernels do not compute as the float ones: the check refuses it.
+NOT_IN_INTEGERS = {"relu", "everything"}
+
+
+def quantized_model(**arguments) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((20, 4), name="x")
+    return keras.Model(inputs, keras.layers.Dense(3)(LSTM(32, return_sequences=True, **arguments)(inputs)))
+
+
+def series(batch: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-2, 2, size=(batch, 20, 4)).astype("float32")
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "int8"])
+@pytest.mark.parametrize("variant", [v for v, (_, loops) in VARIANTS.items() if "tflite" not in loops])
+def test_tflite_operators_quantized(variant, kind, tmp_path):
+    model, path = quantized_model(**VARIANTS[variant][0]), tmp_path / "m.tflite"
+    data = {"inputs": series(4, 1), "representative_data": series(100, 2)}
+    if kind == "int8" and variant in NOT_IN_INTEGERS:
+        with pytest.raises(export.ParityError):
+            export.to_tflite(model, path, quantize=kind, **data)
+        return
+    report = export.to_tflite(model, path, quantize=kind, **data)
+    assert report.fused
+    assert report.size_bytes < export.to_tflite(model, tmp_path / "float.tflite").size_bytes
+    assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "int8", "int16x8"])
+@pytest.mark.parametrize("variant", ["plain", "peephole", "layer norm", "projection", "coupled gates"])
+def test_tflite_steps_quantized(variant, kind, tmp_path):
+    model, path = quantized_model(**VARIANTS[variant][0]), tmp_path / "m.tflite"
+    data = {"inputs": series(4, 1), "representative_data": series(100, 2)}
+    if (variant, kind) == ("layer norm", "int16x8"):
+        with pytest.raises(InputError, match="SquaredDifference only supports"):
+            export.to_tflite(model, path, quantize=kind, step=True, **data)
+        assert list(tmp_path.iterdir()) == []
+        return
+    report = export.to_tflite(model, path, quantize=kind, step=True, **data)
+    assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+@pytest.mark.parametrize("step", [False, True])
+@pytest.mark.parametrize("variant", ["plain", "no bias", "peephole", "coupled gates"])
+def test_onnx_operators_quantized(variant, step, tmp_path):
+    model = quantized_model(**VARIANTS[variant][0])
+    report = export.to_onnx(model, tmp_path / "m.onnx", quantize="int8", inputs=series(4, 1), step=step)
+    assert report.fused
+    assert report.operators["DynamicQuantizeLSTM"] == 1
+    assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+def test_what_cannot_be_quantized_is_refused(tmp_path):
+    model = quantized_model()
+    with pytest.raises(InputError, match="real data"):
+        export.to_tflite(model, tmp_path / "m.tflite", quantize="int8")
+    with pytest.raises(InputError, match="step=True"):
+        export.to_tflite(model, tmp_path / "m.tflite", quantize="int16x8", inputs=series(4, 1))
+    with pytest.raises(InputError, match="Unknown quantization"):
+        export.to_onnx(model, tmp_path / "m.onnx", quantize="int16x8")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_integer_model_forgets_its_last_call(tmp_path):
+    """Zero is not 0 in a quantized state."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = tmp_path / "m.tflite"
+    export.to_tflite(
+        quantized_model(), path, quantize="int8", inputs=series(4, 1), representative_data=series(100, 2)
+    )
+    interpreter = Interpreter(str(path))
+    call = interpreter.get_signature_runner()
+    first = [next(iter(call(x=series(4, 3)[i : i + 1]).values())).copy() for i in (0, 1, 0)]
+    np.testing.assert_array_equal(first[0], first[2])
+    interpreter.reset_all_variables()
+    np.testing.assert_array_equal(next(iter(call(x=series(4, 3)[:1]).values())), first[0])
