@@ -21,6 +21,7 @@ from export.step import StepSignature
 from export.verify import ExportReport, ParityError
 from lstm_apps.errors import InputError
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION
+from lstm_apps.runtime.seal import sealed
 
 __all__ = ["ExportReport", "ParityError", "to_onnx", "to_tflite"]
 
@@ -138,8 +139,9 @@ def _export(
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
-            beside.write_bytes(content)
-            verify.check(beside, signature, expected, tolerance)
+        content = sealed(content)
+        beside.write_bytes(content)
+        verify.check(beside, signature, expected, tolerance)
         os.replace(beside, path)
     operators = form.operators(content)
     return ExportReport(

@@ -14,7 +14,7 @@ from export.verify import RELATIVE_TOLERANCE, ExportReport
 from lstm_apps.application import Data
 from lstm_apps.errors import unknown_name
 from lstm_apps.features import Arrays, to_json
-from lstm_apps.runtime.engines import Engine, open_engine
+from lstm_apps.runtime.engines import NEXT, Engine, Stream, open_engine
 from training.run import Run, write_json
 
 
@@ -22,15 +22,18 @@ from training.run import Run, write_json
 class Format:
     """A kind of file that a run can be exported to."""
 
-    file: str  # in the run folder
+    ending: str
     runtime: str  # the package that runs it
     write: Callable[..., ExportReport]
+    quantize: tuple[str, ...]
 
 
 FORMATS = {
-    "onnx": Format("model.onnx", "onnxruntime", export.to_onnx),
-    "tflite": Format("model.tflite", "ai-edge-litert", export.to_tflite),
+    "onnx": Format(".onnx", "onnxruntime", export.to_onnx, export.onnx.QUANTIZE),
+    "tflite": Format(".tflite", "ai-edge-litert", export.to_tflite, export.tflite.QUANTIZE),
 }
+# Training examples on which an integer export measures the ranges of its activations.
+CALIBRATION_EXAMPLES = 128
 
 
 def export_run(
@@ -39,6 +42,9 @@ def export_run(
     model: keras.Model,
     formats: Iterable[str],
     progress: Callable[[str], None] = print,
+    *,
+    quantize: str | None = None,
+    step: bool = False,
 ) -> list[dict[str, Any]]:
     """Write the run's model in `formats`, checked on real test inputs, and `export.json`.
 
@@ -48,33 +54,45 @@ def export_run(
         model: Its model, from `run.load_model()`.
         formats: Names from `FORMATS`.
         progress: Told what is being done.
+        quantize: As `export.to_tflite`; calibrated on training examples.
+        step: Export a step of a stream instead of the whole.
 
     Returns:
         The rows of `export.json`, one a file: runtime, size, operators, parity error, the task's
-        metrics measured through that runtime, latency of one example.
+        metrics measured through that runtime (not of a step), latency of one example.
     """
     chosen = list(dict.fromkeys(formats))
     for name in chosen:
         if name not in FORMATS:
             raise unknown_name("export format", name, FORMATS)
+        if quantize is not None and quantize not in FORMATS[name].quantize:
+            raise unknown_name(f"quantization of {name}", quantize, FORMATS[name].quantize)
     app, features = run.application, run.features
     inputs = app.checks(features, data)
     rows = {row["file"]: row for row in run.exports}
     for name in chosen:
         form = FORMATS[name]
-        progress(f"exporting {form.file} and checking it against Keras")
+        parts = ["model", *(["step"] if step else []), *([quantize] if quantize else [])]
+        file = ".".join(parts) + form.ending
+        progress(f"exporting {file} and checking it against Keras")
+        calibration = (
+            {"representative_data": _calibration(run, data)} if name == "tflite" and quantize else {}
+        )
         report = form.write(
             model,
-            run.folder / form.file,
+            run.folder / file,
+            quantize=quantize,
+            step=step,
             inputs=inputs,
-            tolerance=RELATIVE_TOLERANCE[None] * app.output_scale(features),
+            tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
             metadata=_metadata(run, inputs),
+            **calibration,
         )
-        progress(f"measuring {form.file}")
+        progress(f"measuring {file}")
         engine = open_engine(report.path)
-        scores = app.score(features, data, engine.run)
-        rows[form.file] = {
-            "file": form.file,
+        scores = {} if step else app.score(features, data, engine.run)
+        rows[file] = {
+            "file": file,
             "runtime": f"{form.runtime} {version(form.runtime)}",
             "size_bytes": report.size_bytes,
             "operators": dict(report.operators),
@@ -82,23 +100,35 @@ def export_run(
             "max_abs_error": report.max_abs_error,
             "tolerance": report.tolerance,
             "metrics": {metric: estimate.value for metric, estimate in scores.items()},
-            "latency_ms": latency_ms(engine, inputs),
+            "latency_ms": float(np.median(latencies(engine, inputs))),
         }
         write_json(run.folder / "export.json", list(rows.values()))
     return list(rows.values())
 
 
-def latency_ms(engine: Engine, inputs: Arrays, seconds: float = 1.0) -> float:
-    """The median time of a call with one example, in milliseconds."""
+def _calibration(run: Run, data: Data) -> Arrays:
+    """Inputs of training examples, spread over all of them."""
+    examples = run.application.examples(run.features, data.train)
+    indices = np.linspace(0, len(examples) - 1, min(CALIBRATION_EXAMPLES, len(examples))).astype(int)
+    return examples.batch(indices, None)[0]
+
+
+def latencies(engine: Engine, inputs: Arrays, seconds: float = 1.0) -> list[float]:
+    """Times of calls with one example, or of single steps of a stream, in milliseconds."""
     one = {name: array[:1] for name, array in inputs.items()}
+    call: Callable[[Arrays], Arrays] = engine.run
+    if any(name.endswith(NEXT) for name in engine.outputs):
+        stream = Stream(engine)
+        one = {name: array[:, : engine.inputs[name][1] or 1] for name, array in one.items()}
+        call = stream.push
     for _ in range(5):
-        engine.run(one)
+        call(one)
     times = []
     stop = time.perf_counter() + seconds
     while (begin := time.perf_counter()) < stop:
-        engine.run(one)
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times) * 1e3)
+        call(one)
+        times.append((time.perf_counter() - begin) * 1e3)
+    return times
 
 
 def _metadata(run: Run, inputs: Arrays) -> dict[str, Any]:

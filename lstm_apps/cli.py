@@ -16,6 +16,7 @@ from rich.table import Table
 
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
+from lstm_apps.errors import InputError
 
 app = typer.Typer(
     help="Train LSTMs on sequence data; ship them as one ONNX or TFLite file.",
@@ -148,6 +149,10 @@ def evaluate(folder: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     formats: Annotated[list[str], typer.Option("--format", help="onnx, tflite; once for each.")],
+    quantize: Annotated[
+        str | None, typer.Option(help="onnx: int8; tflite: dynamic, int8, int16x8 (with --step).")
+    ] = None,
+    step: Annotated[bool, typer.Option("--step", help="A step of a stream instead of the whole.")] = False,
 ) -> None:
     """Export a run; no file appears that does not compute what Keras computes."""
     from training.run import Run
@@ -157,9 +162,54 @@ def export(
     data, model = run.load_data(), run.load_model()
     if not run.metrics:
         _evaluate(run, data, model)  # the file carries its metrics
-    _export(run, data, model, wanted)
+    _export(run, data, model, wanted, quantize=quantize, step=step)
     _report(run, data, model)
     _show(run)
+
+
+@app.command()
+def benchmark(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Run every exported file in every runtime there is: parity, the task's metric, latency."""
+    from export.benchmark import benchmark as measured
+    from training.run import Run
+
+    run = Run.open(folder)
+    if not run.exports:
+        raise InputError(f"{folder} has no exported file; `lstm-apps export` writes one.")
+    data, model = run.load_data(), run.load_model()
+    with err.status("measuring"):
+        rows = list(measured(run, data, model))
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    metric = run.application.metrics[0].name
+    table = Table(
+        *["file", "runtime", "size", "fused", "median", "p95", "error"],
+        metric,
+        "memory",
+        title="Exported files",
+    )
+    for row in rows:
+        size, fused = f"{row['size_bytes'] / 1e3:.0f} kB", "yes" if row["fused"] else "no"
+        if "reason" in row:
+            table.add_row(row["file"], row["runtime"], size, fused, f"[dim]{row['reason']}[/dim]")
+            continue
+        value = row["metrics"].get(metric)
+        table.add_row(
+            row["file"],
+            row["runtime"],
+            size,
+            fused,
+            f"{row['median_ms']:.2f} ms",
+            f"{row['p95_ms']:.2f} ms",
+            f"{row['max_abs_error']:.1e}",
+            "" if value is None else f"{value:.4f}",
+            f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
+        )
+    out.print(table)
 
 
 @app.command()
@@ -233,11 +283,11 @@ def _evaluate(run, data, model) -> None:
         evaluate(run, data, keras_run(model), status.update)
 
 
-def _export(run, data, model, formats: list[str]) -> None:
+def _export(run, data, model, formats: list[str], **how: Any) -> None:
     from export.runs import export_run
 
     with err.status("exporting") as status:
-        export_run(run, data, model, formats, status.update)
+        export_run(run, data, model, formats, status.update, **how)
 
 
 def _report(run, data, model) -> None:

@@ -25,7 +25,7 @@ class Model:
     """
 
     def __init__(self, path: str | Path):
-        self.engine = open_engine(path)
+        self.engine = open_engine(path, only_sealed=True)
         metadata = self.engine.metadata
         if not metadata:
             raise ModelFileError(

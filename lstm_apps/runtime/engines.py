@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
+from lstm_apps.runtime.seal import check_seal
 
 # The name under which metadata stand in a file, and the version of their form.
 METADATA_KEY = "lstm_apps"
@@ -65,6 +66,7 @@ class TFLiteEngine:
             raise InputError(
                 "Reading .tflite files needs ai-edge-litert: pip install 'lstm-apps[tflite]'."
             ) from error
+        _check_flatbuffer(content)
         try:
             self._interpreter = Interpreter(model_content=content)
             self._interpreter.allocate_tensors()
@@ -127,15 +129,22 @@ class Stream:
 _ENGINES: dict[str, Callable[[bytes], Engine]] = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}
 
 
-def open_engine(path: str | Path) -> Engine:
-    """The engine for a model file, by its ending; a file that is none is a ModelFileError."""
+def open_engine(path: str | Path, only_sealed: bool = False) -> Engine:
+    """The engine for a model file, by its ending.
+
+    A file that is none, or is not what was exported, is a ModelFileError. A file of other origin has no
+    seal to tell, and a runtime may crash on one that was made to: `only_sealed` refuses it.
+    """
     path = Path(path)
     if path.suffix not in _ENGINES:
         raise ModelFileError(f"{path} is no model file: expected a name ending in .onnx or .tflite.")
     if not path.is_file():
         raise ModelFileError(f"There is no file {path}.")
     try:
-        return _ENGINES[path.suffix](path.read_bytes())
+        content = path.read_bytes()
+        if not check_seal(content) and only_sealed:
+            raise ModelFileError("it has no seal: it is cut off, or no export of lstm-apps.")
+        return _ENGINES[path.suffix](content)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
 
@@ -176,6 +185,18 @@ def _parse_metadata(text: str | bytes) -> dict[str, Any]:
     if not isinstance(metadata, dict) or metadata.get("version") != METADATA_VERSION:
         raise ModelFileError(f"its metadata are of another version than {METADATA_VERSION}.")
     return metadata
+
+
+def _check_flatbuffer(content: bytes) -> None:
+    """LiteRT follows every offset of the file in memory: follow them here first."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    if content[4:8] != b"TFL3":
+        raise ModelFileError("it is no TFLite file.")
+    try:
+        schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    except Exception as error:  # struct.error, IndexError, UnicodeDecodeError, ...
+        raise ModelFileError(f"the file is damaged: {first_line(error)}") from error
 
 
 def _tflite_metadata(content: bytes) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from households import household, write_csv
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.runtime.engines import check_inputs
+from lstm_apps.runtime.seal import check_seal
 
 FILES = ["model.onnx", "model.tflite"]
 each_file = pytest.mark.parametrize("file", FILES)
@@ -88,6 +91,35 @@ def test_files_that_are_no_models(small_run, file, tmp_path):
         runtime.load(tmp_path / file)
     with pytest.raises(ModelFileError, match="ending in"):
         runtime.load(tmp_path / "model.pt")
+
+
+@each_file
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused(small_run, file, tmp_path, data):
+    content = bytearray((small_run.folder / file).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    del content[len(content) - data.draw(st.sampled_from([0, 0, 1, 50, 500])) :]
+    assume(bytes(content) != (small_run.folder / file).read_bytes())
+    path = tmp_path / f"damaged{Path(file).suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError):
+        runtime.load(path)
+
+
+@each_file
+def test_a_seal_disturbs_no_other_program(small_run, file):
+    content = (small_run.folder / file).read_bytes()
+    assert check_seal(content)
+    if file == "model.onnx":
+        import onnx
+
+        onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
+    else:
+        from ai_edge_litert.interpreter import Interpreter
+
+        Interpreter(model_content=content).allocate_tensors()
 
 
 def test_a_model_of_another_house_has_no_metadata(tmp_path):

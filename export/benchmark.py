@@ -1,0 +1,199 @@
+"""The files of a run in every runtime that can be had: parity, the task's metric, latency."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.runs import latencies
+from lstm_apps.application import Data
+from lstm_apps.errors import InputError, ModelFileError, first_line
+from lstm_apps.features import Arrays
+from lstm_apps.runtime.engines import Engine, check_inputs, open_engine
+from training.fit import keras_run
+from training.run import Run
+
+
+class MicroEngine:
+    """TensorFlow Lite for Microcontrollers, one example at a time.
+
+    Attributes:
+        arena_bytes: The smallest memory it runs in, to a twentieth.
+    """
+
+    def __init__(self, path: Path):
+        self._content = path.read_bytes()
+        lite = open_engine(path)  # knows the names, of which a microcontroller has none
+        self.inputs, self.outputs, self.metadata = lite.inputs, lite.outputs, lite.metadata
+        example = {
+            n: np.zeros((1, *(s or 1 for s in shape[1:])), np.float32) for n, shape in self.inputs.items()
+        }
+        self._order = _tensor_names(path)
+        self._interpreter = self._open(64 << 20)
+        self.run(example)
+        self.arena_bytes = self._smallest_arena()
+
+    def _open(self, arena: int):
+        from tflite_micro import runtime
+
+        return runtime.Interpreter.from_bytes(self._content, arena_size=arena)
+
+    def _smallest_arena(self) -> int:
+        small, enough = 0, 64 << 20
+        while enough - small > max(enough // 20, 256):
+            middle = (small + enough) // 2
+            try:
+                self._open(middle)
+                enough = middle
+            except RuntimeError:
+                small = middle
+        return enough
+
+    def run(self, inputs: Arrays) -> Arrays:
+        checked = check_inputs(inputs, self.inputs)
+        ins, outs = self._order
+        rows = []
+        for i in range(len(next(iter(checked.values())))):
+            for place, name in enumerate(ins):
+                self._interpreter.set_input(checked[name][i : i + 1].astype(np.float32), place)
+            self._interpreter.invoke()
+            rows.append({name: self._interpreter.get_output(place).copy() for place, name in enumerate(outs)})
+        return {name: np.concatenate([row[name] for row in rows]) for name in outs}
+
+
+def _tensor_names(path: Path) -> tuple[list[str], list[str]]:
+    """Signature names of inputs and outputs in the order of the graph."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    signature, graph = model.signatureDefs[0], model.subgraphs[0]
+
+    def ordered(named, tensors) -> list[str]:
+        by_tensor = {entry.tensorIndex: entry.name.decode() for entry in named}
+        return [by_tensor[t] for t in tensors]
+
+    return ordered(signature.inputs, graph.inputs), ordered(signature.outputs, graph.outputs)
+
+
+class NodeEngine:
+    """ONNX Runtime in Node.js, in a process that is asked line by line."""
+
+    def __init__(self, path: Path):
+        known = open_engine(path)
+        self.inputs, self.outputs, self.metadata = known.inputs, known.outputs, known.metadata
+        script = Path(__file__).with_name("node_engine.js")
+        self._process = subprocess.Popen(
+            ["node", str(script), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, inputs: Arrays) -> Arrays:
+        return self._ask(inputs, 1)[0]
+
+    def latencies(self, inputs: Arrays, calls: int = 200) -> list[float]:
+        """Milliseconds of calls with one example, measured there."""
+        return self._ask({name: array[:1] for name, array in inputs.items()}, calls)[1]
+
+    def _ask(self, inputs: Arrays, repeat: int) -> tuple[Arrays, list[float]]:
+        checked = check_inputs(inputs, self.inputs)
+        feeds = {
+            name: {"dims": a.shape, "data": base64.b64encode(a.astype("<f4").tobytes()).decode()}
+            for name, a in checked.items()
+        }
+        to, back = self._process.stdin, self._process.stdout
+        assert to is not None
+        assert back is not None
+        try:
+            print(json.dumps({"feeds": feeds, "repeat": repeat}), file=to, flush=True)
+            answer = json.loads(back.readline() or '{"error": "it ended"}')
+        except OSError as error:
+            raise ModelFileError(f"onnxruntime-node ended: {first_line(error)}") from error
+        if "error" in answer:
+            raise ModelFileError(f"onnxruntime-node cannot run the file: {answer['error']}")
+        outputs = {
+            name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
+            for name, t in answer["outputs"].items()
+        }
+        return outputs, answer["ms"]
+
+
+def _no_node() -> str:
+    if shutil.which("node") is None:
+        return "Node.js is not installed"
+    found = subprocess.run(["node", "-e", "require('onnxruntime-node')"], capture_output=True)
+    return "" if found.returncode == 0 else "npm install onnxruntime-node (and set NODE_PATH) to measure it"
+
+
+def _no_micro() -> str:
+    return "" if find_spec("tflite_micro") else "pip install --pre tflite-micro to measure it"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A program that runs exported files."""
+
+    ending: str  # of the files that it runs
+    open: Callable[[Path], Any]
+    missing: Callable[[], str] = lambda: ""  # why it cannot be had here, empty if it can
+
+
+RUNTIMES = {
+    "onnxruntime": Runtime(".onnx", open_engine),
+    "onnxruntime-node": Runtime(".onnx", NodeEngine, _no_node),
+    "LiteRT": Runtime(".tflite", open_engine),
+    "TFLite Micro": Runtime(".tflite", MicroEngine, _no_micro),
+}
+
+
+def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
+    """Measure every exported file of a run in every runtime for it.
+
+    Yields:
+        A row a pair: file, runtime, size_bytes, fused, median_ms, p95_ms (of an example, or of a step
+        of a stream), max_abs_error (against Keras), metrics, arena_bytes; or `reason` why there is none.
+    """
+    app, features = run.application, run.features
+    inputs = app.checks(features, data)
+    expected = keras_run(model)(inputs)
+    for row in run.exports:
+        step = ".step." in row["file"]
+        for name, runtime in RUNTIMES.items():
+            if not row["file"].endswith(runtime.ending):
+                continue
+            found = {
+                "file": row["file"],
+                "runtime": name,
+                "size_bytes": row["size_bytes"],
+                "fused": row["fused"],
+            }
+            if reason := runtime.missing():
+                yield {**found, "reason": reason}
+                continue
+            try:
+                engine: Engine = runtime.open(run.folder / row["file"])
+                times = (
+                    engine.latencies(inputs) if isinstance(engine, NodeEngine) else latencies(engine, inputs)
+                )
+                if step:
+                    error, metrics = row["max_abs_error"], {}
+                else:
+                    outputs = engine.run(inputs)
+                    error = max(float(np.abs(outputs[n] - expected[n]).max()) for n in app.outputs)
+                    metrics = {n: e.value for n, e in app.score(features, data, engine.run).items()}
+            except (InputError, RuntimeError) as problem:
+                yield {**found, "reason": first_line(problem)}
+                continue
+            yield {
+                **found,
+                "median_ms": float(np.median(times)),
+                "p95_ms": float(np.percentile(times, 95)),
+                "max_abs_error": error,
+                "metrics": metrics,
+                "arena_bytes": getattr(engine, "arena_bytes", None),
+            }

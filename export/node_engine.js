@@ -1,0 +1,36 @@
+// Runs one ONNX file: a line of JSON in (float32 tensors in base64, how often to run), a line out.
+const ort = require("onnxruntime-node");
+const lines = require("readline").createInterface({ input: process.stdin });
+
+function toTensor({ dims, data }) {
+  const bytes = Buffer.from(data, "base64");
+  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  return new ort.Tensor("float32", values, dims);
+}
+
+function toJson({ dims, data }) {
+  return { dims, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64") };
+}
+
+async function main() {
+  const session = await ort.InferenceSession.create(process.argv[2]);
+  for await (const line of lines) {
+    try {
+      const { feeds, repeat } = JSON.parse(line);
+      const tensors = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toTensor(t)]));
+      const ms = [];
+      let outputs;
+      for (let i = 0; i < repeat; i++) {
+        const begin = performance.now();
+        outputs = await session.run(tensors);
+        ms.push(performance.now() - begin);
+      }
+      const named = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, toJson(t)]));
+      console.log(JSON.stringify({ outputs: named, ms }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: String(error.message) }));
+    }
+  }
+}
+
+main().catch((error) => console.log(JSON.stringify({ error: String(error.message) })));
