@@ -82,7 +82,8 @@ def to_tflite(
 
     Args:
         quantize: None; "dynamic": weights as int8; "int8": activations too; "int16x8": activations as
-            int16, which only step models have. Inputs and outputs stay float32.
+            int16, which only step models have. Inputs, outputs and operators without an integer form
+            stay float32.
         representative_data: Real training examples, as `inputs`, on which the ranges of activations are
             measured; by default `inputs`. "int8" and "int16x8" need one of them.
 

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,41 +22,33 @@ from lstm_apps.runtime.engines import Engine, check_inputs, open_engine
 from training.fit import keras_run
 from training.run import Run
 
+ARENA = 64 << 20  # memory to try in, far more than a microcontroller has
+ALLOCATIONS = """
+import sys
+from tflite_micro import runtime
+runtime.Interpreter.from_file(sys.argv[1], arena_size=int(sys.argv[2])).print_allocations()
+"""
+
 
 class MicroEngine:
     """TensorFlow Lite for Microcontrollers, one example at a time.
 
     Attributes:
-        arena_bytes: The smallest memory it runs in, to a twentieth.
+        arena_bytes: The memory it takes for tensors and bookkeeping.
     """
 
     def __init__(self, path: Path):
-        self._content = path.read_bytes()
-        lite = open_engine(path)  # knows the names, of which a microcontroller has none
-        self.inputs, self.outputs, self.metadata = lite.inputs, lite.outputs, lite.metadata
-        example = {
-            n: np.zeros((1, *(s or 1 for s in shape[1:])), np.float32) for n, shape in self.inputs.items()
-        }
-        self._order = _tensor_names(path)
-        self._interpreter = self._open(64 << 20)
-        self.run(example)
-        self.arena_bytes = self._smallest_arena()
-
-    def _open(self, arena: int):
         from tflite_micro import runtime
 
-        return runtime.Interpreter.from_bytes(self._content, arena_size=arena)
-
-    def _smallest_arena(self) -> int:
-        small, enough = 0, 64 << 20
-        while enough - small > max(enough // 20, 256):
-            middle = (small + enough) // 2
-            try:
-                self._open(middle)
-                enough = middle
-            except RuntimeError:
-                small = middle
-        return enough
+        lite = open_engine(path)  # knows the names, of which a microcontroller has none
+        self.inputs, self.outputs, self.metadata = lite.inputs, lite.outputs, lite.metadata
+        self._order = _tensor_names(path)
+        self._interpreter = runtime.Interpreter.from_file(str(path), arena_size=ARENA)
+        # It says so only on its standard error.
+        command = [sys.executable, "-c", ALLOCATIONS, str(path), str(ARENA)]
+        said = subprocess.run(command, capture_output=True, text=True)
+        total = re.search(r"Arena allocation total (\d+) bytes", said.stdout + said.stderr)
+        self.arena_bytes = int(total[1]) if total else None
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)

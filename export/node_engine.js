@@ -1,6 +1,6 @@
 // Runs one ONNX file: a line of JSON in (float32 tensors in base64, how often to run), a line out.
 const ort = require("onnxruntime-node");
-const lines = require("readline").createInterface({ input: process.stdin });
+const readline = require("readline");
 
 function toTensor({ dims, data }) {
   const bytes = Buffer.from(data, "base64");
@@ -14,7 +14,8 @@ function toJson({ dims, data }) {
 
 async function main() {
   const session = await ort.InferenceSession.create(process.argv[2]);
-  for await (const line of lines) {
+  // Only now: lines that come while nobody iterates are lost.
+  for await (const line of readline.createInterface({ input: process.stdin })) {
     try {
       const { feeds, repeat } = JSON.parse(line);
       const tensors = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toTensor(t)]));

@@ -198,12 +198,12 @@ def _lstms(model) -> list[tuple]:
 
 
 def _calibrated(model, calls: list[Arrays], activations: tf.DType):
-    """All weights and activations in integers; inputs and outputs stay float."""
+    """Weights and activations in integers; inputs, outputs and what has no integer form stay float."""
     for graph, op in _lstms(model):  # the quantizer notes the ranges inside the operator here
         op.intermediates = [_tensor(graph, "lstm_range", [0]) for _ in range(5)]
     try:
         content = calibrator.Calibrator(_pack(model)).calibrate_and_quantize(
-            lambda: iter(calls), tf.float32, tf.float32, False, activations_type=activations
+            lambda: iter(calls), tf.float32, tf.float32, allow_float=True, activations_type=activations
         )
     except (RuntimeError, ValueError) as error:
         hint = " Export a step model (step=True) for it." if activations == tf.int16 else ""

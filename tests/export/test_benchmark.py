@@ -1,0 +1,95 @@
+"""Exported files in runtimes beside our own two."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import export
+from export import benchmark
+from lstm_apps.layers import LSTM
+from lstm_apps.runtime.engines import Stream
+
+
+def model(**arguments) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12, 4), name="x")
+    return keras.Model(inputs, keras.layers.Dense(2)(LSTM(16, return_sequences=True, **arguments)(inputs)))
+
+
+def examples(batch: int) -> np.ndarray:
+    return np.random.default_rng(batch).uniform(-2, 2, (batch, 12, 4)).astype("float32")
+
+
+@pytest.mark.skipif(bool(benchmark._no_micro()), reason=benchmark._no_micro())
+@pytest.mark.parametrize(
+    "arguments", [{}, {"coupled_gates": True}, {"cell_clip": 0.3}, {"use_bias": False}], ids=str
+)
+@pytest.mark.parametrize(("quantize", "error"), [(None, 1e-6), ("int8", 0.03)])
+def test_microcontrollers_run_the_operator(arguments, quantize, error, tmp_path):
+    keras_model = model(**arguments)
+    report = export.to_tflite(
+        keras_model,
+        tmp_path / "m.tflite",
+        quantize=quantize,
+        inputs=examples(3),
+        representative_data=examples(99),
+    )
+    engine = benchmark.MicroEngine(report.path)
+    for _ in range(2):  # it forgets there too
+        (found,) = engine.run({"x": examples(3)}).values()
+        np.testing.assert_allclose(found, keras_model(examples(3)), atol=error)
+    assert 500 < engine.arena_bytes < 20_000
+
+
+@pytest.mark.skipif(bool(benchmark._no_micro()), reason=benchmark._no_micro())
+@pytest.mark.parametrize("arguments", [{"peephole": True}, {"projection_units": 3}], ids=str)
+def test_microcontrollers_run_other_variants_as_steps(arguments, tmp_path):
+    """Their operator refuses peepholes, projections and layer normalisation."""
+    keras_model = model(**arguments)
+    whole = export.to_tflite(keras_model, tmp_path / "m.tflite")
+    with pytest.raises(RuntimeError):
+        benchmark.MicroEngine(whole.path)
+    step = export.to_tflite(keras_model, tmp_path / "m.step.tflite", step=True, inputs=examples(2))
+    stream = Stream(benchmark.MicroEngine(step.path))
+    for t in range(12):
+        (found,) = stream.push({"x": examples(2)[:1, t : t + 1]}).values()
+    np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
+
+
+@pytest.mark.skipif(bool(benchmark._no_node()), reason=benchmark._no_node())
+@pytest.mark.parametrize("step", [False, True])
+def test_node_answers_as_keras_does(step, tmp_path):
+    keras_model = model()
+    report = export.to_onnx(keras_model, tmp_path / "m.onnx", step=step, inputs=examples(2))
+    engine = benchmark.NodeEngine(report.path)
+    if not step:
+        (found,) = engine.run({"x": examples(5)}).values()
+        np.testing.assert_allclose(found, keras_model(examples(5)), atol=1e-6)
+        assert len(engine.latencies({"x": examples(5)}, 20)) == 20
+        return
+    stream = Stream(engine)
+    for t in range(12):
+        (found,) = stream.push({"x": examples(2)[:1, t : t + 1]}).values()
+    np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
+
+
+def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    run = type(small_run)(folder)
+    data, keras_model = run.load_data(), run.load_model()
+    rows = list(benchmark.benchmark(run, data, keras_model))
+    assert [(r["file"], r["runtime"]) for r in rows] == [
+        ("model.onnx", "onnxruntime"),
+        ("model.onnx", "onnxruntime-node"),
+        ("model.tflite", "LiteRT"),
+        ("model.tflite", "TFLite Micro"),
+    ]
+    for row in rows:
+        if row["runtime"] in ("onnxruntime", "LiteRT"):
+            assert row["max_abs_error"] < 1e-4
+            assert 0 < row["median_ms"] <= row["p95_ms"]
+            assert row["metrics"]["MASE"] == pytest.approx(run.metrics["MASE"]["model"], rel=1e-3)
+        else:
+            assert row.get("reason") or row["max_abs_error"] < 1e-4
