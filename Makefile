@@ -19,6 +19,7 @@ lint: $(INSTALLED)  ## style, types and import contracts
 
 bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
 	$(BIN)/python benchmarks/layer_speed.py
+	$(BIN)/python benchmarks/export_peers.py
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -16,14 +16,15 @@ from typing import Any
 import keras
 
 from export import onnx, tflite, verify
+from export.saved_model import to_saved_model
 from export.signature import Signature
 from export.step import StepSignature
 from export.verify import ExportReport, ParityError
 from lstm_apps.errors import InputError
-from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION
+from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, open_engine
 from lstm_apps.runtime.seal import sealed
 
-__all__ = ["ExportReport", "ParityError", "to_onnx", "to_tflite"]
+__all__ = ["ExportReport", "ParityError", "to_onnx", "to_saved_model", "to_tflite"]
 
 
 def to_onnx(
@@ -134,15 +135,19 @@ def _export(
     tolerance = verify.default_tolerance(expected, quantize) if tolerance is None else tolerance
     content = form.convert(signature, right_padded, quantize, representative)
     with _beside(path) as beside:
-        beside.write_bytes(content)
-        error = verify.check(beside, signature, expected, tolerance)
+
+        def check(content: bytes) -> float:
+            beside.write_bytes(content)
+            engine = open_engine(beside)
+            return verify.check(lambda: signature.run(engine), expected, tolerance)
+
+        error = check(content)
         if metadata is not None:
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
         content = sealed(content)
-        beside.write_bytes(content)
-        verify.check(beside, signature, expected, tolerance)
+        check(content)
         os.replace(beside, path)
     operators = form.operators(content)
     return ExportReport(

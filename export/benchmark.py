@@ -8,17 +8,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export import browser
 from export.runs import latencies
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import Engine, check_inputs, open_engine
+from lstm_apps.runtime.engines import check_inputs, open_engine
 from training.fit import keras_run
 from training.run import Run
 
@@ -77,15 +79,27 @@ def _tensor_names(path: Path) -> tuple[list[str], list[str]]:
 
 
 class NodeEngine:
-    """ONNX Runtime in Node.js, in a process that is asked line by line."""
+    """An ONNX Runtime of JavaScript, in a process of Node.js that is asked line by line.
 
-    def __init__(self, path: Path):
+    Args:
+        package: "onnxruntime-node" or "onnxruntime-web", whose WebAssembly is that of browsers.
+    """
+
+    def __init__(self, path: Path, package: str):
+        self._package = package
         known = open_engine(path)
         self.inputs, self.outputs, self.metadata = known.inputs, known.outputs, known.metadata
         script = Path(__file__).with_name("node_engine.js")
         self._process = subprocess.Popen(
-            ["node", str(script), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["node", str(script), str(path), package],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
 
     def run(self, inputs: Arrays) -> Arrays:
         return self._ask(inputs, 1)[0]
@@ -107,9 +121,9 @@ class NodeEngine:
             print(json.dumps({"feeds": feeds, "repeat": repeat}), file=to, flush=True)
             answer = json.loads(back.readline() or '{"error": "it ended"}')
         except OSError as error:
-            raise ModelFileError(f"onnxruntime-node ended: {first_line(error)}") from error
+            raise ModelFileError(f"{self._package} ended: {first_line(error)}") from error
         if "error" in answer:
-            raise ModelFileError(f"onnxruntime-node cannot run the file: {answer['error']}")
+            raise ModelFileError(f"{self._package} cannot run the file: {answer['error']}")
         outputs = {
             name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
             for name, t in answer["outputs"].items()
@@ -117,11 +131,11 @@ class NodeEngine:
         return outputs, answer["ms"]
 
 
-def _no_node() -> str:
+def _no_node(package: str) -> str:
     if shutil.which("node") is None:
         return "Node.js is not installed"
-    found = subprocess.run(["node", "-e", "require('onnxruntime-node')"], capture_output=True)
-    return "" if found.returncode == 0 else "npm install onnxruntime-node (and set NODE_PATH) to measure it"
+    found = subprocess.run(["node", "-e", f"require('{package}')"], capture_output=True)
+    return "" if found.returncode == 0 else f"npm install {package} (and set NODE_PATH) to measure it"
 
 
 def _no_micro() -> str:
@@ -137,10 +151,19 @@ class Runtime:
     missing: Callable[[], str] = lambda: ""  # why it cannot be had here, empty if it can
 
 
+def _in_browser(ending: str, package: str) -> Runtime:
+    return Runtime(ending, partial(browser.BrowserEngine, package=package), partial(browser.missing, package))
+
+
 RUNTIMES = {
     "onnxruntime": Runtime(".onnx", open_engine),
-    "onnxruntime-node": Runtime(".onnx", NodeEngine, _no_node),
+    **{
+        package: Runtime(".onnx", partial(NodeEngine, package=package), partial(_no_node, package))
+        for package in ("onnxruntime-node", "onnxruntime-web")
+    },
+    "onnxruntime-web in Chromium": _in_browser(".onnx", "onnxruntime-web"),
     "LiteRT": Runtime(".tflite", open_engine),
+    "LiteRT.js in Chromium": _in_browser(".tflite", "@litertjs/core"),
     "TFLite Micro": Runtime(".tflite", MicroEngine, _no_micro),
 }
 
@@ -169,11 +192,11 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
             if reason := runtime.missing():
                 yield {**found, "reason": reason}
                 continue
+            engine: Any = None
             try:
-                engine: Engine = runtime.open(run.folder / row["file"])
-                times = (
-                    engine.latencies(inputs) if isinstance(engine, NodeEngine) else latencies(engine, inputs)
-                )
+                engine = runtime.open(run.folder / row["file"])
+                elsewhere = hasattr(engine, "latencies") and not step  # measured without the way there
+                times = engine.latencies(inputs) if elsewhere else latencies(engine, inputs)
                 if step:
                     error, metrics = row["max_abs_error"], {}
                 else:
@@ -183,6 +206,9 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
             except (InputError, RuntimeError) as problem:
                 yield {**found, "reason": first_line(problem)}
                 continue
+            finally:
+                if hasattr(engine, "close"):
+                    engine.close()
             yield {
                 **found,
                 "median_ms": float(np.median(times)),

@@ -1,5 +1,6 @@
-// Runs one ONNX file: a line of JSON in (float32 tensors in base64, how often to run), a line out.
-const ort = require("onnxruntime-node");
+// Runs one ONNX file, node_engine.js FILE PACKAGE, with onnxruntime-node or the WebAssembly of
+// onnxruntime-web: a line of JSON in (float32 tensors in base64, how often to run), a line out.
+const ort = require(process.argv[3]);
 const readline = require("readline");
 
 function toTensor({ dims, data }) {
@@ -13,7 +14,7 @@ function toJson({ dims, data }) {
 }
 
 async function main() {
-  const session = await ort.InferenceSession.create(process.argv[2]);
+  const session = await ort.InferenceSession.create(process.argv[2], { logSeverityLevel: 3 });
   // Only now: lines that come while nobody iterates are lost.
   for await (const line of readline.createInterface({ input: process.stdin })) {
     try {

@@ -98,6 +98,7 @@ def convert(
             custom_op_handlers={"PyFuncStateless": (write_node, [])},
         )
     _fix_captures(model, captures)
+    _drop_unused(model.graph)
     _name_axes(model, specs)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString() if quantize is None else _with_small_weights(model)
@@ -225,6 +226,23 @@ def _fix_captures(model: onnx.ModelProto, captures) -> None:
         model.graph.input.remove(value)
         constant = onnx.numpy_helper.from_array(outside[value.name].numpy(), value.name)
         model.graph.initializer.append(constant)
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove constants that no node reads."""
+    used = {output.name for output in graph.output}
+
+    def collect(graph: onnx.GraphProto) -> None:
+        for node in graph.node:
+            used.update(node.input)
+            for attribute in node.attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    collect(attribute.g)
+                    used.update(output.name for output in attribute.g.output)
+
+    collect(graph)
+    for constant in [c for c in graph.initializer if c.name not in used]:
+        graph.initializer.remove(constant)
 
 
 def _name_axes(model: onnx.ModelProto, specs: list[tf.TensorSpec]) -> None:

@@ -199,6 +199,8 @@ def _lstms(model) -> list[tuple]:
 
 def _calibrated(model, calls: list[Arrays], activations: tf.DType):
     """Weights and activations in integers; inputs, outputs and what has no integer form stay float."""
+    if activations == tf.int16 and _lstms(model):
+        raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
     for graph, op in _lstms(model):  # the quantizer notes the ranges inside the operator here
         op.intermediates = [_tensor(graph, "lstm_range", [0]) for _ in range(5)]
     try:
@@ -206,8 +208,7 @@ def _calibrated(model, calls: list[Arrays], activations: tf.DType):
             lambda: iter(calls), tf.float32, tf.float32, allow_float=True, activations_type=activations
         )
     except (RuntimeError, ValueError) as error:
-        hint = " Export a step model (step=True) for it." if activations == tf.int16 else ""
-        raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}{hint}") from error
+        raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}") from error
     return _unpack(bytes(content))
 
 

@@ -1,14 +1,13 @@
 """No export without a check: the file is run in its own runtime and compared with Keras."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from export.signature import Signature
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import open_engine
 
 # Part of the outputs' own size that an export may be off by.
 RELATIVE_TOLERANCE = {None: 1e-4, "dynamic": 0.1, "int8": 0.2, "int16x8": 0.1}
@@ -36,26 +35,20 @@ def default_tolerance(expected: Arrays, quantize: str | None = None) -> float:
     return RELATIVE_TOLERANCE[quantize] * (spread or 1.0)
 
 
-def max_abs_error(path: Path, signature: Signature, expected: Arrays) -> float:
-    """Run a file twice on the sample inputs and return the largest distance from `expected`.
+def check(run: Callable[[], Arrays], expected: Arrays, tolerance: float) -> float:
+    """The largest distance of an exported model's outputs from `expected`; over the tolerance it is a
+    ParityError.
 
-    Twice, because a file that remembers its first call answers the second differently.
+    It is run twice, because one that remembers its first call answers the second differently.
     """
-    engine = open_engine(path)
     error = 0.0
     for _ in range(2):
-        found = signature.run(engine)
+        found = run()
         for name, want in expected.items():
             if found[name].shape != want.shape:
                 raise ParityError(f"{name} has shape {found[name].shape}, in Keras {want.shape}.")
             difference = np.abs(found[name].astype(np.float64) - want)
             error = max(error, float(np.max(np.where(np.isnan(difference), np.inf, difference))))
-    return error
-
-
-def check(path: Path, signature: Signature, expected: Arrays, tolerance: float) -> float:
-    """The file's error against Keras; over the tolerance it is a ParityError."""
-    error = max_abs_error(path, signature, expected)
     if not error <= tolerance:
         raise ParityError(
             f"The exported model is off by up to {error:.3g}, tolerance {tolerance:.3g}; nothing was written."

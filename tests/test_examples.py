@@ -50,8 +50,9 @@ def test_python(program, file, files, model):
         assert f"{value:.5f}"[:-1] in answer
 
 
-@pytest.mark.skipif(bool(benchmark._no_node()), reason=benchmark._no_node())
 def test_node(files, model):
+    if reason := benchmark._no_node("onnxruntime-node"):
+        pytest.skip(reason)
     answer = said("node", EXAMPLES / "onnx_node.js", files / "m.onnx")
     for value in np.asarray(model(np.full((1, 4, 2), 0.5, "float32")))[0]:
         assert f"{value:.5f}"[:-1] in answer

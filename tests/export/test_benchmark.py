@@ -1,13 +1,15 @@
 """Exported files in runtimes beside our own two."""
 
 import shutil
+from contextlib import closing
 
 import keras
 import numpy as np
 import pytest
 
 import export
-from export import benchmark
+from export import benchmark, browser
+from lstm_apps.errors import ModelFileError
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import Stream
 
@@ -58,12 +60,14 @@ def test_microcontrollers_run_other_variants_as_steps(arguments, tmp_path):
     np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
 
 
-@pytest.mark.skipif(bool(benchmark._no_node()), reason=benchmark._no_node())
+@pytest.mark.parametrize("package", ["onnxruntime-node", "onnxruntime-web"])
 @pytest.mark.parametrize("step", [False, True])
-def test_node_answers_as_keras_does(step, tmp_path):
+def test_javascript_answers_as_keras_does(package, step, tmp_path):
+    if reason := benchmark._no_node(package):
+        pytest.skip(reason)
     keras_model = model()
     report = export.to_onnx(keras_model, tmp_path / "m.onnx", step=step, inputs=examples(2))
-    engine = benchmark.NodeEngine(report.path)
+    engine = benchmark.NodeEngine(report.path, package)
     if not step:
         (found,) = engine.run({"x": examples(5)}).values()
         np.testing.assert_allclose(found, keras_model(examples(5)), atol=1e-6)
@@ -75,6 +79,32 @@ def test_node_answers_as_keras_does(step, tmp_path):
     np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("write", "file", "package"),
+    [(export.to_onnx, "m.onnx", "onnxruntime-web"), (export.to_tflite, "m.tflite", "@litertjs/core")],
+    ids=["onnx", "tflite"],
+)
+def test_a_browser_answers_as_keras_does(write, file, package, tmp_path):
+    if reason := browser.missing(package):
+        pytest.skip(reason)
+    keras_model = model()
+    whole = write(keras_model, tmp_path / file)
+    if file == "m.tflite":  # LiteRT.js has not the LSTM operator, from whichever converter
+        with pytest.raises(ModelFileError, match="Failed to load model"):
+            browser.BrowserEngine(whole.path, package)
+    else:
+        with closing(browser.BrowserEngine(whole.path, package)) as engine:
+            (found,) = engine.run({"x": examples(5)}).values()
+            np.testing.assert_allclose(found, keras_model(examples(5)), atol=1e-6)
+            assert len(engine.latencies({"x": examples(5)}, 20)) == 20
+    step = write(keras_model, tmp_path / f"step_{file}", step=True, inputs=examples(2))
+    with closing(browser.BrowserEngine(step.path, package)) as engine:
+        stream = Stream(engine)
+        for t in range(12):
+            (found,) = stream.push({"x": examples(2)[:1, t : t + 1]}).values()
+    np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
+
+
 def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):
     folder = shutil.copytree(small_run.folder, tmp_path / "run")
     run = type(small_run)(folder)
@@ -83,7 +113,10 @@ def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):
     assert [(r["file"], r["runtime"]) for r in rows] == [
         ("model.onnx", "onnxruntime"),
         ("model.onnx", "onnxruntime-node"),
+        ("model.onnx", "onnxruntime-web"),
+        ("model.onnx", "onnxruntime-web in Chromium"),
         ("model.tflite", "LiteRT"),
+        ("model.tflite", "LiteRT.js in Chromium"),
         ("model.tflite", "TFLite Micro"),
     ]
     for row in rows:

@@ -1,0 +1,85 @@
+"""SavedModels: whole, with preprocessing, checked, and never half written."""
+
+import cudnn
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import export
+from lstm_apps.errors import InputError
+from lstm_apps.layers import LSTM
+
+
+def model(layer=LSTM, **arguments) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, 2), name="x")
+    hidden = keras.layers.Bidirectional(layer(5, **arguments))(keras.layers.Masking()(inputs))
+    return keras.Model(inputs, {"score": keras.layers.Dense(1)(hidden)})
+
+
+def served(path):
+    return tf.saved_model.load(str(path)).signatures["serving_default"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"layer_norm": True, "projection_units": 3}], ids=str)
+def test_answers_as_keras_does_for_any_batch_and_length(arguments, tmp_path):
+    keras_model = model(**arguments)
+    report = export.to_saved_model(keras_model, tmp_path / "m")
+    assert report.max_abs_error <= report.tolerance
+    assert report.size_bytes == sum(f.stat().st_size for f in (tmp_path / "m").rglob("*") if f.is_file())
+    for batch, time in ((1, 3), (4, 30)):
+        x = np.random.default_rng(0).normal(size=(batch, time, 2)).astype("float32")
+        np.testing.assert_allclose(
+            served(tmp_path / "m")(x=tf.constant(x))["score"], keras_model(x)["score"], atol=1e-6
+        )
+
+
+def numbers(line: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Sequences from lines of text like "1,2 3,4", padded with zeros."""
+    words = tf.strings.split(line).to_tensor("0,0")
+    return {"x": tf.strings.to_number(tf.strings.split(words, ",").to_tensor())}
+
+
+def test_preprocessing_is_in_the_graph(tmp_path):
+    lines = np.array(["1,2 3,-1 0.5,2", "-1,1"])
+    keras_model = model()
+    export.to_saved_model(keras_model, tmp_path / "m", preprocess=numbers, inputs={"line": lines})
+    x = np.array([[[1, 2], [3, -1], [0.5, 2]], [[-1, 1], [0, 0], [0, 0]]], "float32")
+    found = served(tmp_path / "m")(line=tf.constant(lines))["score"]
+    np.testing.assert_allclose(found, keras_model(x)["score"], atol=1e-6)
+
+
+def test_a_model_leaves_from_where_there_is_a_gpu(tmp_path, monkeypatch):
+    keras_model = model(keras.layers.LSTM, use_bias=True)
+    x = np.random.default_rng(0).normal(size=(2, 6, 2)).astype("float32")
+    expected = keras_model(x)["score"]
+    cudnn.simulate(monkeypatch)
+    report = export.to_saved_model(keras_model, tmp_path / "m", inputs=x)
+    assert not [name for name in report.operators if "Cudnn" in name]
+    np.testing.assert_allclose(served(tmp_path / "m")(x=tf.constant(x))["score"], expected, atol=1e-6)
+
+
+def test_what_was_there_stays_until_the_check_has_passed(tmp_path):
+    first = model()
+    export.to_saved_model(first, tmp_path / "m")
+    with pytest.raises(export.ParityError):
+        export.to_saved_model(model(zoneout=0.3), tmp_path / "m", tolerance=-1.0)
+    x = np.ones((1, 4, 2), "float32")
+    np.testing.assert_allclose(
+        served(tmp_path / "m")(x=tf.constant(x))["score"], first(x)["score"], atol=1e-6
+    )
+    export.to_saved_model(model(peephole=True), tmp_path / "m")
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_no_folder_of_other_things_is_replaced(tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "letters.txt").write_text("dear")
+    with pytest.raises(InputError, match="is no SavedModel"):
+        export.to_saved_model(model(), tmp_path / "m")
+    with pytest.raises(InputError, match="no folder"):
+        export.to_saved_model(model(), tmp_path / "none" / "m")
+    with pytest.raises(InputError, match="raw ones by name"):
+        export.to_saved_model(model(), tmp_path / "n", preprocess=numbers)
+    assert (tmp_path / "m" / "letters.txt").read_text() == "dear"
