@@ -19,7 +19,7 @@ import tf2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.signature import Signature, Weights, weights
-from export.trace import lstms_by
+from export.trace import is_zero, lstms_by
 from lstm_apps.errors import unknown_name
 from lstm_apps.layers import kernels
 
@@ -61,7 +61,7 @@ def convert(
         if not _expressible(layer) or (mask is not None and not right_padded):
             return kernels.scan(layer, sequences, initial_state, mask, training)
         token = f"lstm_{len(marked)}"
-        marked[token] = layer, weights(layer)
+        marked[token] = layer, weights(layer), all(map(is_zero, initial_state))
         shape = tf.shape(sequences)
         batch, time, _ = sequences.shape
         lengths: Any = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
@@ -143,7 +143,7 @@ def _expressible(layer) -> bool:
     return known and not (cell.zoneout or cell.cell_clip or cell.projection_units or cell.layer_norm)
 
 
-def _lstm_node(context, node, layer, weights: Weights) -> None:
+def _lstm_node(context, node, layer, weights: Weights, starts_empty: bool) -> None:
     """Write `layer` in place of its placeholder, whose outputs are all h, last h, last c.
 
     The operator wants time first, a leading axis of directions, and gates in the order input,
@@ -178,8 +178,7 @@ def _lstm_node(context, node, layer, weights: Weights) -> None:
             # The operator has two biases; the second stays zero.
             constant("B", np.concatenate([reordered(weights.bias), np.zeros_like(weights.bias)])[None]),
             *(lengths or [""]),  # none: all steps
-            one("Unsqueeze", [h, first_axis]),
-            one("Unsqueeze", [c, first_axis]),
+            *(["", ""] if starts_empty else [one("Unsqueeze", [state, first_axis]) for state in (h, c)]),
             *([] if peephole is None else [constant("P", peephole[[0, 2, 1]].reshape(1, -1))]),
         ],
         attr={

@@ -21,7 +21,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
-from export.trace import lstms_by
+from export.trace import is_zero, lstms_by
 from lstm_apps.errors import InputError, first_line, last_line, unknown_name
 from lstm_apps.features import Arrays
 from lstm_apps.layers import LSTM, kernels
@@ -65,7 +65,7 @@ def convert(
     marked: list[tuple[LSTM, Weights]] = []  # the layers that left a stand-in, once a trace
 
     def stand_in(layer, sequences, initial_state, mask, training):
-        fusible = _expressible(layer) and all(map(_is_zero, initial_state))
+        fusible = _expressible(layer) and all(map(is_zero, initial_state))
         if not fusible or (mask is not None and not right_padded):
             return _loop(layer, sequences, initial_state, mask, training)
         marked.append((layer, weights(layer)))
@@ -176,11 +176,6 @@ def _expressible(layer) -> bool:
     cell = layer.cell
     able = cell.activation in _ACTIVATIONS and cell.recurrent_activation is keras.activations.sigmoid
     return able and not cell.zoneout and not layer.return_state
-
-
-def _is_zero(tensor: tf.Tensor) -> bool:
-    value = tf.get_static_value(tensor)
-    return value is not None and not value.any()
 
 
 def _completed(model, marked: list[tuple[LSTM, Weights]]):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from lstm_apps.layers import kernels
 
@@ -47,3 +48,11 @@ def _as_ours(layer: keras.layers.LSTM) -> Any:
     none = dict.fromkeys(("peepholes", "gain", "projection", "projection_units", "cell_clip"))
     cell = _View(layer.cell, layer_norm=False, coupled_gates=False, zoneout=0.0, **none)
     return _View(layer, cell=cell)
+
+
+def is_zero(tensor: tf.Tensor) -> bool:
+    """Whether a traced tensor is known to be all zeros, whatever its batch will be."""
+    if tensor.op.type == "Fill":
+        tensor = tensor.op.inputs[1]
+    value = tf.get_static_value(tensor)
+    return value is not None and not value.any()
