@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from export import browser
+from export import browser, tflite
 from export.runs import latencies
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, ModelFileError, first_line
@@ -44,6 +44,8 @@ class MicroEngine:
 
         lite = open_engine(path)  # knows the names, of which a microcontroller has none
         self.inputs, self.outputs, self.metadata = lite.inputs, lite.outputs, lite.metadata
+        if tflite.operators(path.read_bytes())["WHILE"]:
+            raise ModelFileError("Not tried: TFLite Micro hangs in some loops.")
         self._order = _tensor_names(path)
         self._interpreter = runtime.Interpreter.from_file(str(path), arena_size=ARENA)
         # It says so only on its standard error.

@@ -194,6 +194,9 @@ def _lstms(model) -> list[tuple]:
 
 def _calibrated(model, calls: list[Arrays], activations: tf.DType):
     """Weights and activations in integers; inputs, outputs and what has no integer form stay float."""
+    if any(t.type == schema.TensorType.BOOL for g in model.subgraphs for t in g.tensors):
+        # It writes a broken file, or ends the process.
+        raise InputError("The TFLite quantizer takes no masks and no loops; quantize='dynamic' does.")
     if activations == tf.int16 and _lstms(model):
         raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
     for graph, op in _lstms(model):  # the quantizer notes the ranges inside the operator here

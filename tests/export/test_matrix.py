@@ -219,14 +219,19 @@ def test_what_cannot_be_streamed_is_refused(name, tmp_path):
 NOT_IN_INTEGERS = {"relu", "everything"}
 
 
-def quantized_model(**arguments) -> keras.Model:
+def quantized_model(build=None, **arguments) -> keras.Model:
     keras.utils.set_random_seed(0)
     inputs = keras.Input((20, 4), name="x")
-    return keras.Model(inputs, keras.layers.Dense(3)(LSTM(32, return_sequences=True, **arguments)(inputs)))
+    hidden = (build or (lambda L, x: L(32, return_sequences=True, **arguments)(x)))(LSTM, inputs)
+    hidden = hidden[0] if isinstance(hidden, list | tuple) else hidden
+    return keras.Model(inputs, keras.layers.Dense(3)(hidden))
 
 
-def series(batch: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(-2, 2, size=(batch, 20, 4)).astype("float32")
+def series(batch: int, seed: int, padded: bool = False) -> np.ndarray:
+    x = np.random.default_rng(seed).uniform(-2, 2, size=(batch, 20, 4)).astype("float32")
+    for row in range(batch if padded else 0):
+        x[row, (20, 7, 1, 13)[row % 4] :] = 0
+    return x
 
 
 @pytest.mark.parametrize("kind", ["dynamic", "int8"])
@@ -258,13 +263,52 @@ def test_tflite_steps_quantized(variant, kind, tmp_path):
     assert 1e-5 < report.max_abs_error < report.tolerance
 
 
+@pytest.mark.parametrize("kind", ["dynamic", "int8"])
+@pytest.mark.parametrize("use", USES)
+def test_tflite_uses_quantized(use, kind, tmp_path):
+    build, padded, loops = USES[use]
+    model, path = quantized_model(build), tmp_path / "m.tflite"
+    data = {"inputs": series(4, 1, padded), "representative_data": series(100, 2, padded)}
+    if kind == "int8" and (padded or "tflite" in loops):
+        with pytest.raises(InputError, match="no masks and no loops"):
+            export.to_tflite(model, path, quantize=kind, right_padded=padded, **data)
+        return
+    report = export.to_tflite(model, path, quantize=kind, right_padded=padded, **data)
+    assert report.fused is ("tflite" not in loops)
+    assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+@pytest.mark.parametrize("variant", [v for v, (_, loops) in VARIANTS.items() if "tflite" in loops])
+def test_tflite_loops_quantized(variant, tmp_path):
+    model, path = quantized_model(**VARIANTS[variant][0]), tmp_path / "m.tflite"
+    report = export.to_tflite(model, path, quantize="dynamic", inputs=series(4, 1))
+    assert report.max_abs_error < report.tolerance
+    with pytest.raises(InputError, match="no masks and no loops"):
+        export.to_tflite(model, path, quantize="int8", inputs=series(4, 1))
+
+
 @pytest.mark.parametrize("step", [False, True])
-@pytest.mark.parametrize("variant", ["plain", "no bias", "peephole", "coupled gates"])
-def test_onnx_operators_quantized(variant, step, tmp_path):
-    model = quantized_model(**VARIANTS[variant][0])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_onnx_variants_quantized(variant, step, tmp_path):
+    arguments, loops = VARIANTS[variant]
+    model = quantized_model(**arguments)
     report = export.to_onnx(model, tmp_path / "m.onnx", quantize="int8", inputs=series(4, 1), step=step)
+    assert report.fused is ("onnx" not in loops)
+    assert report.operators["DynamicQuantizeLSTM"] == report.fused
+    assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+@pytest.mark.parametrize("use", USES)
+def test_onnx_uses_quantized(use, tmp_path):
+    build, padded, _ = USES[use]
+    report = export.to_onnx(
+        quantized_model(build),
+        tmp_path / "m.onnx",
+        quantize="int8",
+        inputs=series(4, 1, padded),
+        right_padded=padded,
+    )
     assert report.fused
-    assert report.operators["DynamicQuantizeLSTM"] == 1
     assert 1e-5 < report.max_abs_error < report.tolerance
 
 
