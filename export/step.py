@@ -57,8 +57,15 @@ class StepSignature(Signature):
             return kernels.scan(layer, sequences, initial_state, mask, training)
 
         first = [tf.constant(a[:1, : self.chunk]) for a in self.whole.values()]
-        with lstms_by(record):
-            super().call(*first)
+        try:
+            with lstms_by(record):
+                super().call(*first)
+        except InputError:
+            raise
+        except Exception as error:  # whatever a layer says of a length that it was not made for
+            raise InputError(
+                f"The model does not run on {self.chunk} of its steps: it cannot be streamed."
+            ) from error
         if not found:
             raise InputError("The model has no LSTM layer that could be streamed.")
         return found

@@ -10,9 +10,9 @@ from typing import Any
 
 from lstm_apps.errors import ModelFileError
 from lstm_apps.features import from_json
-from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.engines import Stream, open_engine
 
-__all__ = ["Model", "load"]
+__all__ = ["Model", "Stream", "load"]
 
 
 class Model:
@@ -45,6 +45,11 @@ class Model:
         trained on; the answer holds "time" and one array a quantile.
         """
         return self._features.predict(self.engine.run, raw)
+
+    def stream(self) -> Stream:
+        """A new stream through a file exported with `step`: `push({input: chunk})`, `reset()`. Chunks are
+        arrays (1, steps, ...) in the model's own units. Any other file is an InputError."""
+        return Stream(self.engine)
 
 
 def load(path: str | Path) -> Model:

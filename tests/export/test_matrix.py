@@ -209,6 +209,8 @@ def test_what_cannot_be_streamed_is_refused(name, tmp_path):
         write(model_of(lambda L, x: keras.layers.Dense(2)(x), None), tmp_path / file, step=True)
     with pytest.raises(InputError, match="does not fit"):
         write(model_of(USES["last"][0], LSTM), tmp_path / file, step=8)
+    with pytest.raises(InputError, match="does not run on 1 of its steps"):
+        write(model_of(lambda L, x: L(5)(keras.layers.Reshape((7, 4))(x)), LSTM), tmp_path / file, step=True)
     pooled = model_of(lambda L, x: keras.layers.GlobalMaxPooling1D()(L(5, return_sequences=True)(x)), LSTM)
     with pytest.raises(export.ParityError):
         write(pooled, tmp_path / file, inputs=examples(False), step=True)

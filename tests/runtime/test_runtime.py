@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
+from lstm_apps.features import to_json
 from lstm_apps.runtime.engines import check_inputs
 from lstm_apps.runtime.seal import check_seal
 
@@ -131,6 +132,36 @@ def test_a_model_of_another_house_has_no_metadata(tmp_path):
     export.to_onnx(keras.Sequential([keras.Input((4, 2)), LSTM(3)]), tmp_path / "m.onnx")
     with pytest.raises(ModelFileError, match="no lstm-apps metadata"):
         runtime.load(tmp_path / "m.onnx")
+
+
+def test_a_stream_remembers_and_a_refused_chunk_changes_nothing(small_run, tmp_path):
+    import keras
+
+    import export
+    from lstm_apps.layers import LSTM
+
+    model = keras.Sequential([keras.Input((6, 2), name="x"), LSTM(3, return_sequences=True)])
+    x = np.random.default_rng(0).normal(size=(1, 6, 2)).astype("float32")
+    metadata = {"features": to_json(small_run.features), "info": {}}
+    export.to_onnx(model, tmp_path / "m.onnx", step=True, inputs=x, metadata=metadata)
+    stream = runtime.load(tmp_path / "m.onnx").stream()
+    found = []
+    for t in range(6):
+        for bad in (
+            np.full((1, 1, 2), np.nan),
+            np.zeros((1, 1, 3)),
+            np.zeros((1, 0, 2)),
+            np.zeros((0, 1, 2)),
+        ):
+            with pytest.raises(InputError):
+                stream.push({"x": bad})
+        found.append(stream.push({"x": x[:, t : t + 1]})["output"])
+    np.testing.assert_allclose(np.concatenate(found, axis=1), model(x), atol=1e-6)
+
+
+def test_a_whole_model_is_no_stream(small_run):
+    with pytest.raises(InputError, match="step=True"):
+        runtime.load(small_run.folder / "model.onnx").stream()
 
 
 def test_inputs_are_checked_before_they_reach_an_engine():
