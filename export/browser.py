@@ -51,8 +51,9 @@ class BrowserEngine:
     """
 
     def __init__(self, path: Path, package: str):
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
 
+        self._error = Error
         known = open_engine(path)
         self.inputs, self.outputs, self.metadata = known.inputs, known.outputs, known.metadata
         self._package = package
@@ -64,7 +65,7 @@ class BrowserEngine:
             self._page = browser.new_page()
             self._page.goto(f"http://localhost:{self._server.server_port}/")
             self._page.evaluate("package => open(package)", package)
-        except Exception as error:
+        except Error as error:
             self.close()
             raise ModelFileError(f"{package} refuses the file: {first_line(error)}") from error
 
@@ -91,7 +92,7 @@ class BrowserEngine:
         }
         try:
             answer = self._page.evaluate("([feeds, repeat]) => run(feeds, repeat)", [feeds, repeat])
-        except Exception as error:
+        except self._error as error:
             raise ModelFileError(f"{self._package} cannot run the file: {first_line(error)}") from error
         outputs = {
             name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
