@@ -20,7 +20,7 @@ from export.runs import latencies
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import check_inputs, open_engine
+from lstm_apps.runtime.engines import Stream, check_inputs, open_engine
 from training.fit import keras_run
 from training.run import Run
 
@@ -178,7 +178,7 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
         of a stream), max_abs_error (against Keras), metrics, arena_bytes; or `reason` why there is none.
     """
     app, features = run.application, run.features
-    inputs = app.checks(features, data)
+    inputs, chunk = app.checks(features, data), app.stream_chunk(features)
     expected = keras_run(model)(inputs)
     for row in run.exports:
         step = ".step." in row["file"]
@@ -198,13 +198,14 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
             try:
                 engine = runtime.open(run.folder / row["file"])
                 elsewhere = hasattr(engine, "latencies") and not step  # measured without the way there
-                times = engine.latencies(inputs) if elsewhere else latencies(engine, inputs)
+                times = engine.latencies(inputs) if elsewhere else latencies(engine, inputs, chunk)
                 if step:
-                    error, metrics = row["max_abs_error"], {}
+                    run_stream = partial(Stream(engine).run, chunk=chunk)
+                    error, scores = row["max_abs_error"], app.score_stream(features, data, run_stream)
                 else:
                     outputs = engine.run(inputs)
                     error = max(float(np.abs(outputs[n] - expected[n]).max()) for n in app.outputs)
-                    metrics = {n: e.value for n, e in app.score(features, data, engine.run).items()}
+                    scores = app.score(features, data, engine.run)
             except (InputError, RuntimeError) as problem:
                 yield {**found, "reason": first_line(problem)}
                 continue
@@ -216,6 +217,6 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
                 "median_ms": float(np.median(times)),
                 "p95_ms": float(np.percentile(times, 95)),
                 "max_abs_error": error,
-                "metrics": metrics,
+                "metrics": {name: estimate.value for name, estimate in scores.items()},
                 "arena_bytes": getattr(engine, "arena_bytes", None),
             }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 import export
 from export.verify import RELATIVE_TOLERANCE, ExportReport
 from lstm_apps.application import Data
-from lstm_apps.errors import unknown_name
+from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, to_json
-from lstm_apps.runtime.engines import NEXT, Engine, Stream, open_engine
-from training.run import Run, write_json
+from lstm_apps.runtime.engines import Engine, Stream, is_step, open_engine
+from training.run import Run, with_outputs, write_json
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def export_run(
 
     Returns:
         The rows of `export.json`, one a file: runtime, size, operators, parity error, the task's
-        metrics measured through that runtime (not of a step), latency of one example.
+        metrics measured through that runtime, latency of one example or one step of a stream.
     """
     chosen = list(dict.fromkeys(formats))
     for name in chosen:
@@ -68,6 +69,10 @@ def export_run(
         if quantize is not None and quantize not in FORMATS[name].quantize:
             raise unknown_name(f"quantization of {name}", quantize, FORMATS[name].quantize)
     app, features = run.application, run.features
+    if step and not app.stream_outputs:
+        raise InputError(f"{app.name} reads its whole input at once: it has no step of a stream.")
+    chunk = app.stream_chunk(features)
+    exported = with_outputs(model, app.stream_outputs if step else app.outputs)
     inputs = app.checks(features, data)
     rows = {row["file"]: row for row in run.exports}
     for name in chosen:
@@ -79,10 +84,11 @@ def export_run(
             {"representative_data": _calibration(run, data)} if name == "tflite" and quantize else {}
         )
         report = form.write(
-            model,
+            exported,
             run.folder / file,
             quantize=quantize,
-            step=step,
+            step=chunk if step else False,
+            right_padded=app.right_padded,
             inputs=inputs,
             tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
             metadata=_metadata(run, inputs),
@@ -90,7 +96,10 @@ def export_run(
         )
         progress(f"measuring {file}")
         engine = open_engine(report.path)
-        scores = {} if step else app.score(features, data, engine.run)
+        if step:
+            scores = app.score_stream(features, data, partial(Stream(engine).run, chunk=chunk))
+        else:
+            scores = app.score(features, data, engine.run)
         rows[file] = {
             "file": file,
             "runtime": f"{form.runtime} {version(form.runtime)}",
@@ -100,7 +109,7 @@ def export_run(
             "max_abs_error": report.max_abs_error,
             "tolerance": report.tolerance,
             "metrics": {metric: estimate.value for metric, estimate in scores.items()},
-            "latency_ms": float(np.median(latencies(engine, inputs))),
+            "latency_ms": float(np.median(latencies(engine, inputs, chunk))),
         }
         write_json(run.folder / "export.json", list(rows.values()))
     return list(rows.values())
@@ -113,13 +122,13 @@ def _calibration(run: Run, data: Data) -> Arrays:
     return examples.batch(indices, None)[0]
 
 
-def latencies(engine: Engine, inputs: Arrays, seconds: float = 1.0) -> list[float]:
-    """Times of calls with one example, or of single steps of a stream, in milliseconds."""
+def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1.0) -> list[float]:
+    """Times of calls with one example, or of chunks of a stream, in milliseconds."""
     one = {name: array[:1] for name, array in inputs.items()}
     call: Callable[[Arrays], Arrays] = engine.run
-    if any(name.endswith(NEXT) for name in engine.outputs):
+    if is_step(engine):
         stream = Stream(engine)
-        one = {name: array[:, : engine.inputs[name][1] or 1] for name, array in one.items()}
+        one = {name: array[:, : stream.chunk or chunk] for name, array in one.items()}
         call = stream.push
     for _ in range(5):
         call(one)

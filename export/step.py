@@ -1,4 +1,4 @@
-"""A model as a step of a stream: a chunk of its sequence and its LSTMs' states in, outputs and the new
+"""A model as a step of a stream: a chunk of its sequence and its layers' states in, outputs and the new
 states out."""
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.signature import Signature
-from export.trace import lstms_by
+from export.trace import contexts_by, lstms_by
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
@@ -18,7 +18,8 @@ from lstm_apps.runtime.engines import NEXT, Engine, Stream
 
 class StepSignature(Signature):
     """As `Signature`, for chunks along axis 1 of every input. The state inputs are called after their
-    layers, `<layer>_h` and `<layer>_c`, and the new states `<layer>_h_next` and `<layer>_c_next`.
+    layers, `<layer>_h` and `<layer>_c` of an LSTM, `<layer>_context` of a `LeftContext`, and the new states
+    the same with `_next` at the end.
 
     Args:
         model, inputs: As `Signature`; the inputs are whole sequences.
@@ -44,21 +45,27 @@ class StepSignature(Signature):
         self.inputs = {**{n: a[:, :chunk] for n, a in self.whole.items()}, **zeros}
 
     def _states(self) -> list[keras.KerasTensor]:
-        """Two a layer, in the order in which the layers run."""
+        """Two an LSTM, one a left context, in the order in which the layers run."""
         found: list[keras.KerasTensor] = []
 
-        def record(layer, sequences, initial_state, mask, training):
+        def note(layer, kind: str, state) -> None:
+            found.append(_tensor(f"{layer.name}_{kind}", tuple(state.shape[1:]), state.dtype.name))
+
+        def note_lstm(layer, sequences, initial_state, mask, training):
             if layer.go_backwards:
                 raise InputError(f"Layer {layer.name} runs backwards in time: it cannot be streamed.")
             for kind, state in zip("hc", initial_state, strict=True):
-                found.append(
-                    keras.KerasTensor((None, state.shape[-1]), state.dtype, name=f"{layer.name}_{kind}")
-                )
+                note(layer, kind, state)
             return kernels.scan(layer, sequences, initial_state, mask, training)
+
+        def note_context(layer, x):
+            before = tf.zeros_like(tf.repeat(x[:, :1], layer.steps, axis=1))
+            note(layer, "context", before)
+            return tf.concat([before, x], axis=1)
 
         first = [tf.constant(a[:1, : self.chunk]) for a in self.whole.values()]
         try:
-            with lstms_by(record):
+            with lstms_by(note_lstm), contexts_by(note_context):
                 super().call(*first)
         except InputError:
             raise
@@ -75,13 +82,18 @@ class StepSignature(Signature):
         after: list[tf.Tensor] = []
         kernel = kernels.current()  # the exporter's
 
-        def from_state(layer, sequences, initial_state, mask, training):
+        def from_states(layer, sequences, initial_state, mask, training):
             given = [next(states), next(states)]
             last, outputs, new = kernel(layer, sequences, given, mask, training)
             after.extend(new)
             return last, outputs, new
 
-        with lstms_by(from_state):
+        def from_context(layer, x):
+            whole = tf.concat([next(states), x], axis=1)
+            after.append(whole[:, -layer.steps :])
+            return whole
+
+        with lstms_by(from_states), contexts_by(from_context):
             outputs = super().call(*flat[: len(self.sequences)])
         # Also of a state that passes unchanged, an output must be a tensor of its own.
         named = {f"{t.name}{NEXT}": tf.identity(s) for t, s in zip(self.states, after, strict=True)}
@@ -95,11 +107,8 @@ class StepSignature(Signature):
     def run(self, engine: Engine) -> Arrays:
         """What a file puts out for them chunk by chunk: all outputs one after the other where Keras has
         a sequence, the last one elsewhere."""
-        stream = Stream(engine, self.examples)
-        found = [stream.push(chunk) for chunk in self._chunks()]
-        joined = {n: np.concatenate([f[n] for f in found], axis=1) for n in self.output_names}
-        shapes = {n: a.shape for n, a in self.expected().items()}
-        return {n: a if a.shape == shapes[n] else found[-1][n] for n, a in joined.items()}
+        joined = Stream(engine, self.examples).run(self.whole, self.chunk)
+        return {name: a[:, -self.expected()[name].shape[1] :] for name, a in joined.items()}
 
     def _chunks(self) -> Iterator[Arrays]:
         time = next(iter(self.whole.values())).shape[1]

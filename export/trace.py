@@ -1,13 +1,14 @@
 """Trace a model with every LSTM, ours and Keras's own, left to an exporter."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import keras
 import tensorflow as tf
 
-from lstm_apps.layers import kernels
+from lstm_apps.layers import LeftContext, kernels
 
 
 @contextmanager
@@ -27,6 +28,13 @@ def lstms_by(kernel: kernels.Kernel) -> Iterator[None]:
             yield
     finally:
         keras.layers.LSTM.inner_loop, keras.layers.GRU.inner_loop = before
+
+
+@contextmanager
+def contexts_by(prepend: Callable[[LeftContext, Any], Any]) -> Iterator[None]:
+    """Inside the `with` block, `prepend(layer, x)` puts before a chunk what came before it."""
+    with patch.object(LeftContext, "prepend", prepend):
+        yield
 
 
 class _View:

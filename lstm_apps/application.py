@@ -48,8 +48,17 @@ class Estimate:
 Scores = dict[str, Estimate]  # by metric name
 
 
+def proportion(right: np.ndarray) -> Estimate:
+    """The share of True in an array, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return Estimate(float(right.mean()), (float(interval.low), float(interval.high)))
+
+
 class Examples(Protocol):
-    """Training or evaluation examples, encoded when asked for."""
+    """Training or evaluation examples, encoded when asked for. Those of different lengths may have
+    `lengths`, an array: batches then hold examples of like lengths."""
 
     def __len__(self) -> int: ...
 
@@ -77,6 +86,7 @@ class Request:
     path: str | None = None  # the user's file or folder, or the name of a dataset
     columns: Mapping[str, str] = field(default_factory=dict)  # role -> column of the user's table
     step: str | None = None  # resample a time series to this step
+    fold: str | None = None  # which part to test on instead of the usual one, see `Application.folds`
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,8 @@ class Application(ABC):
     roles: Mapping[str, str]  # columns that a user may name -> their default name
     metrics: tuple[Metric, ...]  # the first is the primary one
     outputs: tuple[str, ...]  # of the finished model; one in training may have more, for its loss
+    stream_outputs: tuple[str, ...] = ()  # of a step of a stream; none: it cannot be streamed
+    right_padded: bool = False  # its inputs are masked at the end, and nowhere else
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
@@ -106,6 +118,11 @@ class Application(ABC):
     @abstractmethod
     def load(self, request: Request) -> Data:
         """Read and split the records. Bad input is an `InputError` here, not later."""
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """Names for `Request.fold`, each holding out other people: cross-validation trains one model
+        for each. By default there are none."""
+        return ()
 
     @abstractmethod
     def fit_features(self, data: Data) -> Features:
@@ -123,18 +140,25 @@ class Application(ABC):
     def loss(self, features: Any) -> Any:
         """The Keras loss, or losses by output name."""
 
-    def finish(self, model: "keras.Model", features: Any, data: Data) -> None:
-        """Set what no gradient finds, such as calibration, on `data.validation`: the best epoch's
-        model is given. Doing it twice must change nothing. By default there is nothing to set."""
-        return None
+    def finish(self, model: "keras.Model", features: Any, data: Data) -> Any:
+        """Set what no gradient finds, such as calibration and thresholds, on `data.validation`, in the
+        best epoch's model or in the features, which are returned. Doing it twice must change nothing.
+        By default there is nothing to set."""
+        return features
 
     @abstractmethod
     def score(self, features: Any, data: Data, run: Run) -> Scores:
-        """Every metric on the test part. `run` may be Keras, ONNX or TFLite."""
+        """The metrics on the test part, all that these data allow. `run` may be Keras, ONNX or TFLite."""
+
+    def score_stream(self, features: Any, data: Data, run: Run) -> Scores:
+        """The metrics of a stream on the test part, if there are any. `run` gives `stream_outputs` for
+        whole sequences, be it Keras or a step file that gets them chunk by chunk."""
+        return {}
 
     @abstractmethod
     def score_baselines(self, features: Any, data: Data) -> Iterator[tuple[str, Scores]]:
-        """Every baseline, one by one because some take a while: name and scores on the test part."""
+        """Every baseline, one by one because some take a while: name and scores on the test part. A
+        metric that means nothing for a baseline is left out."""
 
     @abstractmethod
     def pictures(self, features: Any, data: Data, run: Run) -> list[Picture]:
@@ -143,6 +167,10 @@ class Application(ABC):
     @abstractmethod
     def checks(self, features: Any, data: Data) -> Arrays:
         """A few real test inputs on which an export is compared with Keras."""
+
+    def stream_chunk(self, features: Any) -> int:
+        """Steps of its inputs that a step file takes at a time."""
+        return 1
 
     @abstractmethod
     def output_scale(self, features: Any) -> float:
@@ -154,7 +182,11 @@ class Application(ABC):
 
 
 # application name -> module:attribute; modules are imported when asked for
-_REGISTRY: dict[str, str] = {"energy": "lstm_apps.forecasting.energy:ENERGY"}
+_REGISTRY: dict[str, str] = {
+    "speech-commands": "lstm_apps.speech.commands:SPEECH_COMMANDS",
+    "sentiment": "lstm_apps.nlp.sentiment:SENTIMENT",
+    "energy": "lstm_apps.forecasting.energy:ENERGY",
+}
 
 
 def names() -> list[str]:

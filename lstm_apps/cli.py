@@ -93,6 +93,9 @@ def train(
     time: Annotated[str | None, typer.Option(help="Column of times in your file.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to forecast in your file.")] = None,
     step: Annotated[str | None, typer.Option(help="Average the series into steps: 15min, 1h, 1d.")] = None,
+    fold: Annotated[
+        str | None, typer.Option(help="Test on this speaker, patients, ...; see `lstm-apps cross-validate`.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="quick (default) or full.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     units: Annotated[int | None, typer.Option(help="LSTM units, instead of the preset's.")] = None,
@@ -115,6 +118,7 @@ def train(
         "data": data,
         "columns": columns or None,
         "step": step,
+        "fold": fold,
         "epochs": epochs,
         "units": units,
         "seed": seed,
@@ -131,6 +135,38 @@ def train(
         config = Config.of(task, preset or "quick", **chosen)
     run, _ = _train(config, folder or _new_folder(name), resume, wanted)
     _show(run)
+
+
+@app.command("cross-validate")
+def cross_validate(
+    name: Annotated[str, typer.Argument(metavar="APP", help="See `lstm-apps list`.")],
+    data: Annotated[str | None, typer.Option(help="Your own file or folder, or a dataset's name.")] = None,
+    preset: Annotated[str, typer.Option(help="quick or full.")] = "full",
+    epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder of the runs, old or new.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Train once for every fold, each tested on people it does not know; goes on where it was interrupted."""
+    from training.config import Config
+    from training.crossvalidate import cross_validate as validated
+
+    config = Config.of(application.get(name), preset, data=data, epochs=epochs)
+    folder = folder or _new_folder(name)
+    try:
+        found = validated(config, folder, err.print, verbose=1 if out.is_terminal else 2)
+    except KeyboardInterrupt:
+        err.print(f"\nInterrupted. The same command goes on with --out {folder}")
+        raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for metric, row in found.items():
+        table = Table(metric, "LSTM", *row["baselines"])
+        columns = [row, *row["baselines"].values()]
+        for fold in row["folds"]:
+            table.add_row(fold, *(_figure(c["folds"][fold]) for c in columns))
+        table.add_row("mean", *(_figure(c["mean"]) for c in columns), style="bold")
+        out.print(table)
 
 
 @app.command()
@@ -206,7 +242,7 @@ def benchmark(
             f"{row['median_ms']:.2f} ms",
             f"{row['p95_ms']:.2f} ms",
             f"{row['max_abs_error']:.1e}",
-            "" if value is None else f"{value:.4f}",
+            _figure(value),
             f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
         )
     out.print(table)
@@ -328,9 +364,13 @@ def _metrics_table(metrics: dict[str, Any]) -> Table:
     first = next(iter(metrics.values()))
     table.add_row("LSTM", *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
     for name in first["baselines"]:
-        table.add_row(name, *(f"{row['baselines'][name]:.4f}" for row in metrics.values()))
+        table.add_row(name, *(_figure(row["baselines"][name]) for row in metrics.values()))
     table.columns[0].no_wrap = True
     return table
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _direction(better: str | float) -> str:
@@ -338,7 +378,7 @@ def _direction(better: str | float) -> str:
 
 
 def _exports_table(rows: list[dict[str, Any]]) -> Table:
-    metrics = list(rows[0]["metrics"])[:2]
+    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))[:3]
     table = Table("file", "size", "fused", "error", "latency", *metrics)
     table.caption = (
         "error: the largest, against Keras; latency: one example; metrics: through the file's runtime"
@@ -350,7 +390,7 @@ def _exports_table(rows: list[dict[str, Any]]) -> Table:
             "yes" if row["fused"] else "no",
             f"{row['max_abs_error']:.1e}",
             f"{row['latency_ms']:.2f} ms",
-            *(f"{row['metrics'][m]:.4f}" for m in metrics),
+            *(_figure(row["metrics"].get(m)) for m in metrics),
         )
     return table
 

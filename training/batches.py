@@ -27,10 +27,27 @@ def shuffled(examples: Examples, batch_size: int, seed: int, steps: int, epoch: 
     """
     batch_size = min(batch_size, len(examples))
     for e in count(epoch):
-        order = np.random.default_rng((seed, e)).permutation(len(examples))
+        order = _order(examples, batch_size, np.random.default_rng((seed, e)))
         for step in range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size]
             yield examples.batch(chosen, np.random.default_rng((seed, e, step)))
+
+
+_POOL = 32  # batches among which examples are sorted by length
+
+
+def _order(examples: Examples, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    """All examples in random order; those of like lengths beside each other, if they have lengths."""
+    order = rng.permutation(len(examples))
+    lengths = getattr(examples, "lengths", None)
+    if lengths is None:
+        return order
+    size = _POOL * batch_size
+    pools = [order[i : i + size] for i in range(0, len(order), size)]
+    order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+    whole = len(order) // batch_size * batch_size
+    batches = rng.permutation(order[:whole].reshape(-1, batch_size))
+    return np.concatenate([batches.ravel(), order[whole:]])
 
 
 class InOrder(keras.utils.PyDataset):

@@ -18,6 +18,7 @@ class Config:
     data: str | None = None  # the application's own dataset
     columns: Mapping[str, str] = field(default_factory=dict)
     step: str | None = None
+    fold: str | None = None  # of a cross-validation; None: the usual test part
     # model
     units: int = 64
     layers: int = 1  # a second layer must show that it helps
@@ -55,7 +56,7 @@ class Config:
     @property
     def request(self) -> Request:
         """Which data it trains on."""
-        return Request(self.data, self.columns, self.step)
+        return Request(self.data, self.columns, self.step, self.fold)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -20,17 +20,17 @@ def evaluate(
         progress: Told what is being scored.
 
     Returns:
-        metric -> {"model", "interval", "baselines": {name: value}, "better", "meaning"}.
+        metric -> {"model", "interval", "baselines": {name: value or None}, "better", "meaning"}.
     """
     app, features = run.application, run.features
     progress("scoring the model")
-    scores = app.score(features, data, model)
+    scores = {**app.score(features, data, model), **app.score_stream(features, data, model)}
     progress("scoring baselines")
     baselines = {}
     for name, of_baseline in app.score_baselines(features, data):
         progress(f"scored {name}")
         baselines[name] = of_baseline
-    metrics = {m.name: _row(m, scores, baselines) for m in app.metrics}
+    metrics = {m.name: _row(m, scores, baselines) for m in app.metrics if m.name in scores}
     write_json(run.folder / "metrics.json", metrics)
     return metrics
 
@@ -40,7 +40,9 @@ def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[s
     return {
         "model": estimate.value,
         "interval": estimate.interval,
-        "baselines": {name: s[metric.name].value for name, s in baselines.items()},
+        "baselines": {
+            name: s[metric.name].value if metric.name in s else None for name, s in baselines.items()
+        },
         "better": metric.better,
         "meaning": metric.meaning,
     }
@@ -50,4 +52,4 @@ def beaten(app: Application, metrics: dict[str, Any], metric: str) -> bool:
     """Whether the model is better than every baseline by `metric`."""
     (found,) = (m for m in app.metrics if m.name == metric)
     row = metrics[metric]
-    return all(found.beats(row["model"], value) for value in row["baselines"].values())
+    return all(found.beats(row["model"], value) for value in row["baselines"].values() if value is not None)

@@ -68,7 +68,7 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     if not run.model_file.is_file():
         raise InputError("Training diverged: no epoch ended with a finite validation loss.")
     finished = keras.models.load_model(run.model_file)
-    app.finish(finished, features, data)
+    run.write_features(app.finish(finished, features, data))
     save_model(finished, run.model_file)
     return run
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,7 @@ class Run:
         return data
 
     def load_model(self) -> "keras.Model":
-        """The trained Keras model, with the outputs that an answer needs."""
+        """The trained Keras model, with the outputs that an answer needs, at once or in a stream."""
         import keras
 
         import lstm_apps.models  # noqa: F401  (registers the layers that the file names)
@@ -107,15 +108,25 @@ class Run:
         if not self.model_file.is_file():
             raise InputError(f"{self.folder} has no model.keras: its training has not finished an epoch.")
         model = keras.models.load_model(self.model_file, compile=False)
-        outputs = {name: model.output[name] for name in self.application.outputs}
-        return keras.Model(model.input, outputs)
+        app = self.application
+        return with_outputs(model, {*app.outputs, *app.stream_outputs})
 
     def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
         write_json(
             self.config_file,
             {"config": config.to_dict(), "provenance": data.provenance, "environment": environment},
         )
+        self.write_features(features)
+
+    def write_features(self, features: Features) -> None:
         write_json(self.folder / "features.json", to_json(features))
+
+
+def with_outputs(model: "keras.Model", names: Iterable[str]) -> "keras.Model":
+    """The model with these of its outputs only."""
+    import keras
+
+    return keras.Model(model.input, {name: model.output[name] for name in sorted(names)})
 
 
 def read_json(path: Path) -> Any:

@@ -1,11 +1,17 @@
 """Splits that do not leak: a part holds nothing that lies after its end."""
 
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.series import Series, fill_missing
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -56,3 +62,36 @@ def by_time(series: Series, validation: int, test: int) -> TimeSplit:
         validation=part(validation_begin, test_begin),
         test=part(test_begin, len(series)),
     )
+
+
+def by_group(
+    records: Iterable[Record],
+    group: Callable[[Record], Hashable],
+    validation: float = 0.15,
+    test: float = 0.2,
+) -> tuple[list[Record], list[Record], list[Record]]:
+    """Split records so that no group (speaker, patient, document) is in two parts.
+
+    Groups are drawn in an order that depends on their names alone, so that more data do not move a
+    group to another part more than they must.
+
+    Returns:
+        Training, validation and test part; the last two hold at least their share of the records.
+
+    Raises:
+        InputError: Fewer than three groups.
+    """
+    groups: dict[Hashable, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[group(record)].append(record)
+    if len(groups) < 3:
+        raise InputError(f"{len(groups)} groups cannot be split into training, validation and test part.")
+    order = sorted(groups, key=lambda g: hashlib.sha256(str(g).encode()).digest())
+    total = sum(map(len, groups.values()))
+    parts: list[list[Record]] = []
+    for share in (test, validation):
+        part: list[Record] = []
+        while len(part) < share * total and len(order) > 2 - len(parts):
+            part += groups[order.pop()]
+        parts.append(part)
+    return [r for g in order for r in groups[g]], parts[1], parts[0]

@@ -7,6 +7,8 @@ import numpy as np
 
 from lstm_apps.errors import unknown_name
 from lstm_apps.features.forecast import ForecastFeatures
+from lstm_apps.features.keywords import KeywordFeatures
+from lstm_apps.features.text import TextFeatures
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], Arrays]
@@ -20,13 +22,17 @@ class Features(Protocol):
     def predict(self, run: Run, raw: Any) -> Any:
         """Encode `raw`, call the model through `run` as often as needed, decode the answer."""
 
+    def stream(self, stream: Any) -> Any:
+        """`stream` (`lstm_apps.runtime.Stream`) for raw input: an object with `push(raw)` and `reset()`.
+        An InputError where the task has no streams."""
+
     def to_dict(self) -> dict: ...
 
     @classmethod
     def from_dict(cls, data: dict) -> Self: ...
 
 
-_KINDS: dict[str, type[Features]] = {ForecastFeatures.kind: ForecastFeatures}
+_KINDS: dict[str, type[Features]] = {f.kind: f for f in (ForecastFeatures, KeywordFeatures, TextFeatures)}
 
 
 def to_json(features: Features) -> dict:

@@ -117,6 +117,9 @@ class ForecastFeatures:
         times = self.frequency.shift(series.end, np.arange(self.horizon))
         return {"time": times, **dict(zip(names, quantiles.T, strict=True))}
 
+    def stream(self, stream: Any) -> Any:
+        raise InputError("A forecaster reads its whole history at once: it is not streamed.")
+
     def to_dict(self) -> dict:
         return {**asdict(self), "frequency": str(self.frequency)}
 

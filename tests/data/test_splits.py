@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lstm_apps.data.splits import by_time
+from lstm_apps.data.splits import by_group, by_time
 from lstm_apps.errors import InputError
 from lstm_apps.features.frequency import Frequency
 from lstm_apps.features.series import Series
@@ -36,3 +38,25 @@ def test_origins_leave_room_on_both_sides():
 def test_too_short():
     with pytest.raises(InputError, match="validation and test take 50 of them"):
         by_time(series(np.arange(50)), 20, 30)
+
+
+@given(groups=st.lists(st.integers(1, 30), min_size=3, max_size=40))
+def test_no_group_is_in_two_parts(groups):
+    records = [(g, i) for g, size in enumerate(groups) for i in range(size)]
+    parts = by_group(records, lambda r: r[0])
+    assert sorted(r for part in parts for r in part) == records
+    names = [{g for g, _ in part} for part in parts]
+    assert all(names)
+    assert sum(map(len, names)) == len(groups)
+
+
+def test_groups_stay_where_they_are_when_records_are_added():
+    few = [(g, 0) for g in range(100)]
+    more = few + [(g, 1) for g in range(100)]
+    for a, b in zip(by_group(few, lambda r: r[0]), by_group(more, lambda r: r[0]), strict=True):
+        assert {g for g, _ in a} == {g for g, _ in b}
+
+
+def test_too_few_groups_are_refused():
+    with pytest.raises(InputError, match="2 groups"):
+        by_group([(0, 0), (1, 0)], lambda r: r[0])

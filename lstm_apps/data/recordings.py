@@ -1,0 +1,83 @@
+"""Recordings of single words in a folder, and who spoke them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.audio import read_audio
+
+ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+LAYOUT = (
+    "a folder with a subfolder of sound files a word (`yes/anna_0.wav`; the speaker is what stands before "
+    "`_nohash_` or `_` and a number), or one of files named `word_speaker_number.wav`"
+)
+_FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>.+)_(?P<take>\d+)")
+_NESTED = re.compile(r"(?P<speaker>.+?)(_nohash)?_(?P<take>\d+)")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One word by one speaker."""
+
+    file: Path
+    label: str
+    speaker: str  # of a file that names none: the file itself
+    take: int  # which of the speaker's recordings of the word
+    rate: int  # samples a second, in the file
+    seconds: float
+
+    def read(self, rate: int) -> np.ndarray:
+        """(samples,) float32 at `rate` samples a second."""
+        return read_audio(self.file, rate)
+
+
+def list_recordings(folder: Path) -> list[Recording]:
+    """All recordings of a folder, see `LAYOUT`. Their sound is read when it is asked for.
+
+    Raises:
+        InputError: No folder, a file that is no sound or is empty, fewer than two words.
+    """
+    found = [_recording(folder, file) for file in _files(folder)]
+    labels = {r.label for r in found}
+    if len(labels) < 2:
+        raise InputError(f"{folder} holds {len(found)} recordings of {len(labels)} words, expected {LAYOUT}.")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """The sound files of a folder and its subfolders, in the order of their names. Folders called
+    `_...`, which hold background noise and the like, are left out."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
+    return sorted(
+        f
+        for f in (*folder.glob("*"), *folder.glob("[!_.]*/*"))
+        if f.suffix.lower() in ENDINGS and not f.name.startswith(".")
+    )
+
+
+def _recording(folder: Path, file: Path) -> Recording:
+    import soundfile
+
+    try:
+        about = soundfile.info(file)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{file} is no sound file that can be read: {first_line(error)}") from error
+    if not about.frames:
+        raise InputError(f"{file} is empty.")
+    nested = file.parent != folder
+    match = (_NESTED if nested else _FLAT).fullmatch(file.stem)
+    if match is None and not nested:
+        raise InputError(f"{file} says neither its word nor its speaker, expected {LAYOUT}.")
+    named = match.groupdict() if match else {"speaker": file.stem}
+    return Recording(
+        file=file,
+        label=file.parent.name if nested else named["label"],
+        speaker=named["speaker"],
+        take=int(named.get("take", 0)),
+        rate=about.samplerate,
+        seconds=about.frames / about.samplerate,
+    )

@@ -1,0 +1,98 @@
+"""Scored sentences in a table."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_apps.errors import InputError, first_line
+
+LAYOUT = (
+    "CSV with a header, or JSON lines: a column of texts, one of scores from -4 to 4 or of labels "
+    "(positive, neutral, negative), and, if there is one, a column of the documents they are from"
+)
+_LABELS = {"positive": 2.0, "neutral": 0.0, "negative": -2.0}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence and what people think it says."""
+
+    text: str
+    score: float  # -4, most negative, to 4, most positive
+    document: str  # where it is from; of itself, if that is not known
+    source: str = ""  # which collection
+    weight: float = 1.0  # in training
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is plainly positive or negative."""
+        return abs(self.score) >= 0.5
+
+
+def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
+    """The sentences of a table, without those of no text.
+
+    Args:
+        path: See `LAYOUT`; may be compressed by gzip.
+        columns: The names of the columns "text" and "target", and of "document", "source" and "weight",
+            which may be missing.
+
+    Raises:
+        InputError: No table, a missing column, a score that is none.
+    """
+    found = []
+    for number, row in _rows(path):
+        where = f"{path}, row {number}"
+        for role in ("text", "target"):
+            if not isinstance(row, dict) or row.get(columns[role]) is None:
+                raise InputError(f"{where}: there is no column {columns[role]!r}; expected {LAYOUT}.")
+        text = " ".join(str(row[columns["text"]]).split())
+        if text:
+            found.append(
+                Sentence(
+                    text,
+                    _score(row[columns["target"]], where),
+                    str(row.get(columns["document"]) or _key(text)),
+                    str(row.get(columns["source"]) or ""),
+                    float(row.get(columns["weight"]) or 1.0),
+                )
+            )
+    return found
+
+
+def _key(text: str) -> str:
+    """What near copies of a text share: the letters and digits it begins with."""
+    return "".join(c for c in text.lower() if c.isalnum())[:60] or text
+
+
+def _score(value: object, where: str) -> float:
+    label = str(value).strip().lower()
+    if label in _LABELS:
+        return _LABELS[label]
+    try:
+        score = float(label)
+    except ValueError:
+        raise InputError(f"{where}: {value!r} is no score and none of {', '.join(_LABELS)}.") from None
+    if not -4 <= score <= 4:
+        raise InputError(f"{where}: the score {value} is not between -4, negative, and 4, positive.")
+    return score
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict]]:
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    content = path.read_bytes()
+    try:
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
+        if path.name.removesuffix(".gz").endswith((".jsonl", ".json")):
+            yield from enumerate(map(json.loads, filter(str.strip, text.splitlines())), 1)
+        else:
+            yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no table of texts: {first_line(error)}") from error

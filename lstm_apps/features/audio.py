@@ -1,0 +1,70 @@
+"""Sound as people have it: files and arrays of any rate, type and number of channels."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.errors import InputError, first_line
+
+_LONGEST = 6 * 3600  # seconds; more is a mistake, and would fill the memory
+
+
+def read_audio(raw: Any, rate: int) -> np.ndarray:
+    """`raw` as mono float32 from -1 to 1, (samples,), at `rate`.
+
+    Args:
+        raw: The path of a sound file (WAV, FLAC, OGG, MP3, ...); or `(array, its rate)`; or an array at
+            `rate`. An array is (samples,) or (samples, channels), of floats from -1 to 1 or of integers.
+        rate: Samples a second.
+
+    Raises:
+        InputError: No sound, silence of no length, NaN, or a rate that cannot be.
+    """
+    if isinstance(raw, str | Path):
+        samples, found = _read_file(Path(raw))
+    elif isinstance(raw, tuple) and len(raw) == 2 and np.ndim(raw[1]) == 0:
+        samples, found = np.asarray(raw[0]), raw[1]
+    else:
+        samples, found = np.asarray(raw), rate
+    if samples.dtype.kind not in "iuf":
+        raise InputError(f"Sound must be a file's path or an array of numbers, got {samples.dtype}.")
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise InputError(f"Sound of shape {samples.shape}, expected (samples,) or (samples, channels).")
+    if samples.ndim == 2 and samples.shape[1] > 64:
+        raise InputError(f"Sound with {samples.shape[1]} channels, expected (samples, channels).")
+    if not np.isfinite(found) or not 1000 <= found <= 768_000:
+        raise InputError(f"A rate of {found} samples a second, expected 1,000 to 768,000.")
+    if len(samples) > _LONGEST * found:
+        raise InputError(f"{len(samples) / found / 3600:.1f} hours of sound at once; give shorter pieces.")
+    if samples.dtype.kind in "iu":
+        scale = np.iinfo(samples.dtype)
+        middle = 0 if samples.dtype.kind == "i" else (scale.max + 1) // 2
+        samples = (samples.astype(np.float32) - middle) / -(scale.min - middle)
+    if not np.isfinite(samples).all():
+        raise InputError("The sound holds NaN or infinity.")
+    mono = samples.astype(np.float32) if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
+    return mono if found == rate else _resampled(mono, found, rate)
+
+
+def _read_file(path: Path) -> tuple[np.ndarray, int]:
+    soundfile = _library("soundfile")
+    if not path.is_file():
+        raise InputError(f"There is no sound file {path}.")
+    try:
+        return soundfile.read(path, dtype="float32")
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error
+
+
+def _resampled(samples: np.ndarray, found: float, rate: int) -> np.ndarray:
+    return _library("soxr").resample(samples, found, rate).astype(np.float32)
+
+
+def _library(name: str) -> Any:
+    try:
+        return __import__(name)
+    except ImportError as error:
+        raise InputError(
+            f"Reading sound files and other rates needs {name}: pip install 'lstm-apps[audio]'."
+        ) from error

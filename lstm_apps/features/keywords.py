@@ -1,0 +1,159 @@
+"""Features of a keyword spotter: sound to a waveform of its rate, and spikes to words."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lstm_apps.features.audio import read_audio
+from lstm_apps.features.mel import LogMel
+
+Arrays = dict[str, np.ndarray]
+# What follows a word in a clip, in seconds: a spotter answers a little after the word's end.
+TAIL = 0.2
+# A word that spikes again within so many seconds is the same one.
+SAME_WORD = 0.3
+
+
+@dataclass(frozen=True)
+class KeywordFeatures:
+    """From sound to the spotter's waveform, and from its outputs to words.
+
+    The spectrogram and the scaler are in the model's graph; their numbers stand here too, to build it.
+    """
+
+    words: tuple[str, ...]
+    spectrogram: LogMel
+    mean: tuple[float, ...]  # of each band over the training part
+    variance: tuple[float, ...]
+    clip: int  # samples of a clip with one word, its tail included: a multiple of the hop
+    threshold: float = 0.5  # probability of a frame from which a word counts as heard
+
+    kind: ClassVar[str] = "keywords"
+
+    @classmethod
+    def fit(
+        cls, words: tuple[str, ...], spectrogram: LogMel, recordings: Iterable[np.ndarray], longest: float
+    ) -> Self:
+        """Fit the scaler on recordings of the training part, for words of up to `longest` seconds."""
+        frames = np.concatenate([spectrogram(samples) for samples in recordings])
+        clip = -(-int((longest + 2 * TAIL) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
+        mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)
+        return cls(words, spectrogram, tuple(map(float, mean)), tuple(map(float, variance)), clip)
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.spectrogram.rate
+
+    def begin(self, length: int) -> int:
+        """The sample of its clip at which a recording of `length` samples begins."""
+        return max(0, (self.clip - int(TAIL * self.rate) - length) // 2)
+
+    def clips(self, samples: np.ndarray) -> np.ndarray:
+        """(clips, clip) float32: the sound in the middle of one clip, or, where it is longer, in clips
+        that overlap by half."""
+        room = self.clip - int(TAIL * self.rate)
+        if len(samples) <= room:
+            before = self.begin(len(samples))
+            return np.pad(samples, (before, self.clip - before - len(samples)))[None]
+        starts = np.arange(0, len(samples) - room + room // 2, room // 2)
+        padded = np.pad(samples, (0, int(starts[-1]) + self.clip - len(samples)))
+        return np.stack([padded[s : s + self.clip] for s in starts])
+
+    def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
+        """Which word is spoken in a recording of one.
+
+        Args:
+            run: The model: named inputs to named outputs.
+            raw: As `read_audio`.
+
+        Returns:
+            "word", its "probability", and "probabilities" of all words.
+        """
+        samples = read_audio(raw, self.rate)
+        if not samples.any():
+            warnings.warn("The recording is silent throughout: the answer means nothing.", stacklevel=2)
+        probabilities = run({"waveform": self.clips(samples)})["probabilities"]
+        surest = probabilities[probabilities.max(axis=1).argmax()]
+        return {
+            "word": self.words[int(surest.argmax())],
+            "probability": float(surest.max()),
+            "probabilities": dict(zip(self.words, map(float, surest), strict=True)),
+        }
+
+    def stream(self, push: Any) -> "KeywordStream":
+        """Words as they are spoken; `push` is the file's `Stream`."""
+        return KeywordStream(self, push)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict) -> Self:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**{**values, "spectrogram": LogMel(**data["spectrogram"])})
+
+
+class Spikes:
+    """Words in a sequence of frames: a word is heard where its probability is the highest and over the
+    threshold, once until another is, or until it was not for `SAME_WORD` seconds."""
+
+    def __init__(self, features: KeywordFeatures):
+        self._features = features
+        self._frames = 0
+        self._last: dict[int, float] = {}  # word -> when it was last over the threshold
+
+    def push(self, frames: np.ndarray) -> list[dict[str, Any]]:
+        """Words in the next frames, (frames, 1 + words): "word", "time" in seconds from the beginning,
+        "probability"."""
+        found = []
+        hop = self._features.spectrogram.hop / self._features.rate
+        for frame in frames:
+            self._frames += 1
+            time = self._frames * hop
+            word = int(frame[1:].argmax())
+            if frame[1 + word] < self._features.threshold:
+                continue
+            if time - self._last.get(word, -np.inf) > SAME_WORD:
+                found.append(
+                    {
+                        "word": self._features.words[word],
+                        "time": time,
+                        "probability": float(frame[1 + word]),
+                    }
+                )
+            self._last = {word: time}
+        return found
+
+
+class KeywordStream:
+    """Words in sound that goes on, from a step file."""
+
+    def __init__(self, features: KeywordFeatures, stream: Any):
+        self._features, self._stream = features, stream
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was pushed; the time is 0 again."""
+        self._stream.reset()
+        self._spikes = Spikes(self._features)
+        self._rest = np.zeros(0, np.float32)
+
+    def push(self, raw: Any) -> list[dict[str, Any]]:
+        """Words that the next piece of sound completes; any length, as `read_audio`.
+
+        Returns:
+            One dict a word: "word", "time" (s since the beginning, when it was recognised), "probability".
+        """
+        samples = np.concatenate([self._rest, read_audio(raw, self._features.rate)])
+        whole = len(samples) - len(samples) % self._features.spectrogram.hop
+        self._rest = samples[whole:]
+        found = []
+        size = self._stream.chunk or max(whole, 1)
+        for begin in range(0, whole, size):
+            chunk = samples[begin : begin + size]
+            found += self._spikes.push(self._stream.push({"waveform": chunk[None]})["frames"][0])
+        return found

@@ -1,0 +1,73 @@
+"""Log-mel spectrogram: what a waveform sounds like, frame by frame."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+# Power below which a band counts as silent: about that of the last bit of 16.
+FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Natural logarithm of the power in triangular bands of equal width in mel.
+
+    A frame is the last `window` samples, one every `hop`: it waits for none that come later, so that a
+    stream of samples gives the frames of the whole. Before the first sample there is silence. Scale
+    and filters are those of Slaney's Auditory Toolbox (1998), as in `librosa.feature.melspectrogram`
+    with `center=False`.
+    """
+
+    rate: int  # samples a second
+    window: int  # samples, a multiple of hop
+    hop: int  # samples
+    bands: int
+    low: float  # Hz
+    high: float  # Hz
+
+    def __post_init__(self) -> None:
+        if self.window % self.hop:
+            raise ValueError(f"A window of {self.window} samples is no multiple of the hop, {self.hop}.")
+
+    @cached_property
+    def dft(self) -> np.ndarray:
+        """Real and imaginary part of the windowed Fourier transform as one matrix, float32
+        (window, 2 * bins), under a periodic Hann window."""
+        n, k = np.arange(self.window), np.arange(self.window // 2 + 1)
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.window)
+        wave = hann[:, None] * np.exp(-2j * np.pi * np.outer(n, k) / self.window)
+        return np.concatenate([wave.real, wave.imag], axis=1).astype(np.float32)
+
+    @cached_property
+    def filters(self) -> np.ndarray:
+        """Weight of each bin in each band, float32 (bins, bands); triangles of equal area."""
+        edges = _hertz(np.linspace(_mel(self.low), _mel(self.high), self.bands + 2))
+        bins = np.arange(self.window // 2 + 1) * self.rate / self.window
+        rise = (bins[:, None] - edges[:-2]) / np.diff(edges[:-1])
+        fall = (edges[2:] - bins[:, None]) / np.diff(edges[1:])
+        height = 2 / (edges[2:] - edges[:-2])
+        return (height * np.maximum(0, np.minimum(rise, fall))).astype(np.float32)
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """(..., samples) from -1 to 1 -> (..., samples // hop, bands)."""
+        before = [(0, 0)] * (waveform.ndim - 1) + [(self.window - self.hop, 0)]
+        padded = np.pad(np.asarray(waveform, np.float32), before)
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.window, axis=-1)[..., :: self.hop, :]
+        real, imaginary = np.split(frames @ self.dft, 2, axis=-1)
+        return np.log((real**2 + imaginary**2) @ self.filters + FLOOR)
+
+
+# Linear up to 1 kHz, logarithmic above, with 27 steps to a factor of 6.4.
+_LINEAR_STEP, _BEND, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
+
+
+def _mel(hertz: float) -> float:
+    if hertz < _BEND:
+        return hertz / _LINEAR_STEP
+    return _BEND / _LINEAR_STEP + np.log(hertz / _BEND) / _LOG_STEP
+
+
+def _hertz(mel: np.ndarray) -> np.ndarray:
+    bend = _BEND / _LINEAR_STEP
+    return np.where(mel < bend, mel * _LINEAR_STEP, _BEND * np.exp(_LOG_STEP * (mel - bend)))

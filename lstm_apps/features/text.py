@@ -1,0 +1,125 @@
+"""Features of a text classifier: text to subword numbers, and the model's outputs to an opinion."""
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lstm_apps.errors import InputError
+
+Arrays = dict[str, np.ndarray]
+PADDING, UNKNOWN = 0, 1
+_LONGEST = 1_000_000  # characters; more is no text that a person would read
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """From a text to pieces of its sentences, as numbers, and back to an answer.
+
+    The subword vocabulary is a SentencePiece model (Kudo & Richardson 2018), whole, so that C++,
+    JavaScript and `tensorflow_text.SentencepieceTokenizer` read the same one.
+    """
+
+    sentencepiece: str  # the serialised model, base64
+    length: int  # pieces of a sentence that the model reads at once
+
+    kind: ClassVar[str] = "text"
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], *, vocabulary: int, length: int) -> Self:
+        """Train the vocabulary on the training part: unigram pieces without case, bytes for what is rare."""
+        import io
+
+        import sentencepiece
+
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                vocab_size=vocabulary,
+                model_type="unigram",
+                hard_vocab_limit=False,  # a small text has fewer pieces
+                byte_fallback=True,
+                character_coverage=0.9995,
+                normalization_rule_name="nmt_nfkc_cf",
+                pad_id=PADDING,
+                unk_id=UNKNOWN,
+                bos_id=-1,
+                eos_id=-1,
+                num_threads=1,  # more of them find another vocabulary each time
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise InputError(f"There is too little text to make a vocabulary of: {error}") from error
+        return cls(base64.b64encode(model.getvalue()).decode(), length)
+
+    @cached_property
+    def processor(self) -> Any:
+        """The vocabulary, `sentencepiece.SentencePieceProcessor`."""
+        try:
+            import sentencepiece
+        except ImportError as error:
+            raise InputError("Reading text needs sentencepiece: pip install 'lstm-apps[text]'.") from error
+        return sentencepiece.SentencePieceProcessor(model_proto=base64.b64decode(self.sentencepiece))
+
+    def sentences(self, text: str) -> list[list[int]]:
+        """The numbers of the pieces of each sentence; one of more than `length` is cut into several."""
+        if not isinstance(text, str):
+            raise InputError(f"A text is a string, got {type(text).__name__}.")
+        if len(text) > _LONGEST:
+            raise InputError(f"The text has {len(text):,} characters, at most {_LONGEST:,} are read.")
+        if not text.strip():
+            raise InputError("The text is empty.")
+        encoded = (self.processor.encode(s) for s in _SENTENCE_END.split(text) if s.strip())
+        pieces = [e[i : i + self.length] for e in encoded for i in range(0, len(e), self.length)]
+        if not pieces:
+            raise InputError("The text holds no letter, digit or sign.")
+        return pieces
+
+    def padded(self, sentences: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:
+        """(sentences, length) int32, zeros after the last piece; by default of the model's length."""
+        tokens = np.full((len(sentences), length or self.length), PADDING, np.int32)
+        for row, pieces in zip(tokens, sentences, strict=True):
+            row[: len(pieces)] = pieces[: len(row)]
+        return tokens
+
+    def opinions(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> np.ndarray:
+        """(texts, 2): log odds of being positive, and the score; of each text the mean over its sentences."""
+        split = [self.sentences(t) for t in texts]
+        outputs = run({"tokens": self.padded([s for sentences in split for s in sentences])})
+        found = np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
+        ends = np.cumsum([len(sentences) for sentences in split])
+        return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
+
+    def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
+        """What a text says of its subject.
+
+        Args:
+            run: The model: named inputs to named outputs.
+            raw: A text of any number of sentences.
+
+        Returns:
+            "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4.
+        """
+        log_odds, score = self.opinions(run, [raw])[0]
+        return {
+            "label": "positive" if log_odds > 0 else "negative",
+            "probability": float(1 / (1 + np.exp(-log_odds))),
+            "score": float(np.clip(score, -4, 4)),
+        }
+
+    def stream(self, stream: Any) -> Any:
+        raise InputError("A text is read in both directions: it is not streamed.")
+
+    def to_dict(self) -> dict:
+        return {"sentencepiece": self.sentencepiece, "length": self.length}
+
+    @classmethod
+    def from_dict(cls, data: dict) -> Self:
+        return cls(**data)

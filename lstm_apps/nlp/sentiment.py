@@ -1,0 +1,225 @@
+"""`sentiment`: does a text speak well or badly of its subject, and how strongly?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_apps.application import (
+    Application,
+    Data,
+    Estimate,
+    Metric,
+    Picture,
+    Request,
+    Scores,
+    proportion,
+)
+from lstm_apps.data import sources
+from lstm_apps.data.splits import by_group
+from lstm_apps.data.texts import LAYOUT, Sentence, read_sentences
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
+from lstm_apps.nlp import baselines
+
+ACCURACY = Metric("accuracy", "higher", "share of plainly positive or negative sentences that are taken so")
+CORRELATION = Metric("correlation", "higher", "Pearson's, of the scores of all sentences with people's")
+ELSEWHERE = Metric("accuracy on food reviews", "higher", "share of whole reviews that are taken right")
+# Texts of another kind than those learnt from, beside the default dataset.
+OTHER_KIND = "food-reviews"
+
+VOCABULARY = 4000
+LENGTH = 64  # pieces; one sentence in 500 has more
+BUCKETS = (16, 24, 40, LENGTH)  # lengths of training batches
+MEMBERS = 3
+# Augmentation: other pieces of the same words (Kudo 2018), and words that are not there.
+SAMPLING, DROPPED = 0.4, 0.1
+SCORE_LOSS = 0.3  # beside the class
+_CERTAINTY = 1.5
+_CHECKS = 16
+
+
+class Sentiment(Application):
+    """Sentences with scores by people, split by the document they are from."""
+
+    name = "sentiment"
+    domain = "nlp"
+    summary = "Tell whether sentences of reviews and tweets are positive or negative, and how strongly"
+    dataset = "vader-sentences"
+    layout = LAYOUT
+    roles = {  # noqa: RUF012
+        "text": "text",
+        "target": "score",
+        "document": "document",
+        "source": "source",
+        "weight": "weight",
+    }
+    metrics = (ACCURACY, CORRELATION, ELSEWHERE)
+    outputs = ("log_odds", "score")
+    right_padded = True
+    baselines = baselines.NAMES
+    presets = {  # noqa: RUF012
+        "quick": {"epochs": 3, "batch_size": 128, "learning_rate": 3e-3, "dropout": 0.35},
+        "full": {
+            "epochs": 8,
+            "batch_size": 128,
+            "learning_rate": 3e-3,
+            "dropout": 0.35,
+            "weight_decay": 1e-2,
+            "patience": 8,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        for role in request.columns:
+            if role not in self.roles:
+                raise unknown_name(f"column role of {self.name}", role, self.roles)
+        found = sources.find(request.path or self.dataset)
+        provenance = found.provenance()
+        sentences = read_sentences(found.path, {**self.roles, **request.columns})
+        # What does not count in full is there to learn from, not to be tested on.
+        main = [s for s in sentences if s.weight >= 1]
+        train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
+        known = {s.document for s in (*validation, *test)}
+        more = [s for s in sentences if s.weight < 1 and s.document not in known]
+        for name, part in (("training", train), ("validation", validation), ("test", test)):
+            if len({s.score > 0 for s in part if s.is_plain}) < 2:
+                raise InputError(f"The {name} part of the texts is not both positive and negative.")
+        return Data(
+            train + more,
+            validation,
+            test,
+            provenance={
+                **provenance,
+                "split": "by document: 70 % to train, 10 % to validate, 20 % to test",
+                "sentences": f"{len(train)} (and {len(more)} of less weight) to train, "
+                f"{len(validation)} to validate, {len(test)} to test",
+                "other_kind": OTHER_KIND if provenance["source"] == self.dataset else None,
+            },
+        )
+
+    def fit_features(self, data: Data) -> TextFeatures:
+        return TextFeatures.fit((s.text for s in data.train), vocabulary=VOCABULARY, length=LENGTH)
+
+    def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
+        return SentenceExamples(features, records)
+
+    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.models import text_classifier
+
+        return text_classifier(
+            vocabulary=features.processor.get_piece_size(),
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            members=MEMBERS,
+        )
+
+    def loss(self, features: TextFeatures):
+        import keras
+
+        return {
+            "member_log_odds": keras.losses.BinaryCrossentropy(from_logits=True),
+            "member_scores": keras.losses.Huber(),
+        }
+
+    def score(self, features: TextFeatures, data: Data, run: Run) -> Scores:
+        found = self._opinions(features, data.test, run)
+        other = None
+        if reviews := self._reviews(data):
+            positive = features.opinions(run, [r.text for r in reviews])[:, 0] > 0
+            other = positive == [r.score > 0 for r in reviews]
+        return self._scores(data.test, found[:, 0] > 0, found[:, 1], other)
+
+    def _reviews(self, data: Data) -> list[Sentence]:
+        """Texts of another kind, none for a user's own data."""
+        return read_sentences(sources.get(OTHER_KIND), self.roles) if data.provenance["other_kind"] else []
+
+    def score_baselines(self, features: TextFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        reviews = self._reviews(data)
+        parts = [data.test, reviews]
+        for name, answers in baselines.answers(data.train, data.validation, parts):
+            (positive, scores), (other, _) = answers
+            right = other == [r.score > 0 for r in reviews] if reviews else None
+            yield name, self._scores(data.test, positive, scores, right)
+
+    def _opinions(self, features: TextFeatures, sentences: list[Sentence], run: Run) -> np.ndarray:
+        """(sentences, 2): log odds and score, of each as one sentence, as in training."""
+        examples = self.examples(features, sentences)
+        outputs = run(examples.batch(np.arange(len(examples)), None)[0])
+        return np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
+
+    def _scores(
+        self, sentences: list[Sentence], positive: np.ndarray, scores: np.ndarray, other: np.ndarray | None
+    ) -> Scores:
+        true = np.array([s.score for s in sentences])
+        plain = np.array([s.is_plain for s in sentences])
+        found = {
+            ACCURACY.name: proportion((positive == (true > 0))[plain]),
+            CORRELATION.name: Estimate(float(np.corrcoef(scores, true)[0, 1])),
+        }
+        return found if other is None else {**found, ELSEWHERE.name: proportion(other)}
+
+    def pictures(self, features: TextFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.nlp.pictures import saliency, scores_against_people
+
+        found = self._opinions(features, data.test, run)
+        plain = [s.text for s in data.test if s.is_plain and len(s.text) <= 100]
+        shown = plain[:: max(1, len(plain) // 8)][:8] or [data.test[0].text[:100]]
+        return [
+            scores_against_people(np.array([s.score for s in data.test]), found[:, 1]),
+            saliency(features, shown, run),
+        ]
+
+    def checks(self, features: TextFeatures, data: Data) -> Arrays:
+        examples = self.examples(features, data.test)
+        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
+
+    def output_scale(self, features: TextFeatures) -> float:
+        return 1.0  # log odds and scores differ by some units
+
+    def sample_input(self, features: TextFeatures, data: Data) -> str:
+        return data.test[-1].text
+
+
+class SentenceExamples:
+    """Sentences as pieces, in training in other pieces each time and with some unknown; targets as certain
+    as the score is strong.
+
+    Attributes:
+        lengths: Pieces of each sentence: batches of like lengths waste less on padding.
+    """
+
+    def __init__(self, features: TextFeatures, sentences: list[Sentence]):
+        self.features, self.sentences = features, sentences
+        self._pieces = [p or [UNKNOWN] for p in features.processor.encode([s.text for s in sentences])]
+        self.lengths = np.array([len(p) for p in self._pieces])
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        chosen = [self.sentences[i] for i in indices]
+        if rng is None:
+            tokens = self.features.padded([self._pieces[i] for i in indices])
+        else:
+            tokens = self._sampled([s.text for s in chosen], rng)
+        score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS, axis=1)
+        weight = np.array([s.weight for s in chosen], np.float32)
+        targets = {"member_log_odds": 1 / (1 + np.exp(-_CERTAINTY * score)), "member_scores": score}
+        return {"tokens": tokens}, targets, {"member_log_odds": weight, "member_scores": SCORE_LOSS * weight}
+
+    def _sampled(self, texts: list[str], rng: np.random.Generator) -> np.ndarray:
+        import sentencepiece
+
+        sentencepiece.set_random_generator_seed(int(rng.integers(2**31)))
+        pieces = self.features.processor.encode(texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1)
+        longest = max(map(len, pieces))
+        tokens = self.features.padded(pieces, next((b for b in BUCKETS if b >= longest), LENGTH))
+        dropped = (rng.random(tokens.shape) < DROPPED) & (tokens != PADDING)
+        tokens[dropped] = UNKNOWN
+        tokens[:, 0] = np.maximum(tokens[:, 0], UNKNOWN)  # not even of an empty text all is padding
+        return tokens
+
+
+SENTIMENT = Sentiment()

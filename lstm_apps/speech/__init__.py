@@ -1,0 +1,1 @@
+"""Speech: words in sound."""

@@ -1,0 +1,46 @@
+"""Folders of words in the layouts that people have."""
+
+import numpy as np
+import pytest
+import soundfile
+from recordings import RATE, word, write_recordings
+
+from lstm_apps.data.recordings import list_recordings
+from lstm_apps.errors import InputError
+
+
+def test_files_named_word_speaker_number(tmp_path):
+    found = list_recordings(write_recordings(tmp_path, speakers=2, takes=3))
+    assert len(found) == 18
+    assert {(r.label, r.speaker, r.take) for r in found} == {
+        (w, s, t) for w in ("up", "down", "hum") for s in ("speaker0", "speaker1") for t in range(3)
+    }
+    assert (found[0].rate, found[0].read(16000).dtype) == (RATE, np.float32)
+    assert len(found[0].read(16000)) == pytest.approx(2 * found[0].seconds * RATE, abs=2)
+
+
+def test_a_folder_a_word(tmp_path):
+    for name in ("yes/0a7c_nohash_1.wav", "yes/anna_b_2.wav", "no/x.wav", "_background_noise_/hum.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, word("up"), RATE)
+    found = {(r.label, r.speaker, r.take) for r in list_recordings(tmp_path)}
+    assert found == {("yes", "0a7c", 1), ("yes", "anna_b", 2), ("no", "x", 0)}
+
+
+def test_what_is_no_recording_is_told(tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        list_recordings(tmp_path / "none")
+    with pytest.raises(InputError, match="0 recordings"):
+        list_recordings(tmp_path)
+    soundfile.write(tmp_path / "nameless.wav", word("up"), RATE)
+    with pytest.raises(InputError, match="neither its word nor its speaker"):
+        list_recordings(tmp_path)
+    (tmp_path / "nameless.wav").rename(tmp_path / "up_anna_0.wav")
+    with pytest.raises(InputError, match="1 words"):
+        list_recordings(tmp_path)
+    (tmp_path / "down_anna_0.wav").write_text("text")
+    with pytest.raises(InputError, match=r"down_anna_0.wav is no sound file"):
+        list_recordings(tmp_path)
+    soundfile.write(tmp_path / "down_anna_0.wav", np.zeros(0), RATE)
+    with pytest.raises(InputError, match="empty"):
+        list_recordings(tmp_path)

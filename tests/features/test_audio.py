@@ -1,0 +1,69 @@
+"""Sound of any rate, type and number of channels becomes the same waveform."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from lstm_apps.errors import InputError
+from lstm_apps.features.audio import read_audio
+
+TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "float64"])
+def test_types_have_the_same_scale(dtype):
+    scaled = {"int16": TONE * 2**15, "int32": TONE * 2.0**31, "uint8": TONE * 128 + 128, "float64": TONE}
+    found = read_audio(scaled[dtype].astype(dtype), 16000)
+    np.testing.assert_allclose(found, TONE, atol=0.01 if dtype == "uint8" else 1e-4)
+    assert found.dtype == np.float32
+
+
+def test_channels_are_averaged():
+    stereo = np.stack([TONE, 0 * TONE], axis=1)
+    np.testing.assert_allclose(read_audio(stereo, 16000), TONE / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
+def test_rates_are_changed(rate):
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    found = read_audio((tone, rate), 16000)
+    assert len(found) == 16000
+    np.testing.assert_allclose(found[1000:-1000], TONE[1000:-1000], atol=0.01)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+def test_files(tmp_path, ending):
+    path = tmp_path / f"tone.{ending}"
+    soundfile.write(path, np.stack([TONE, TONE], axis=1), 16000)
+    found = read_audio(str(path), 16000)
+    np.testing.assert_allclose(found, TONE, atol=0.1 if ending == "ogg" else 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (np.zeros(0), "shape"),
+        (np.zeros((3, 4, 5)), "shape"),
+        (np.zeros((2, 100)), "channels"),
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array(["a"]), "numbers"),
+        ((TONE, 3), "rate"),
+        ((TONE, float("nan")), "rate"),
+        ("nothing.wav", "no sound file"),
+    ],
+)
+def test_what_is_no_sound_is_refused(raw, message):
+    with pytest.raises(InputError, match=message):
+        read_audio(raw, 8000)
+
+
+def test_files_that_are_no_sound_are_refused(tmp_path):
+    text = tmp_path / "text.wav"
+    text.write_text("no sound at all " * 100)
+    whole = tmp_path / "whole.flac"
+    soundfile.write(whole, TONE, 16000)
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes(whole.read_bytes()[:30])
+    for path in (text, cut):
+        with pytest.raises(InputError, match="no sound file that can be read"):
+            read_audio(path, 8000)

@@ -1,0 +1,84 @@
+"""Clips of recordings, and words from spikes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lstm_apps.features import from_json, to_json
+from lstm_apps.features.keywords import SAME_WORD, TAIL, KeywordFeatures, Spikes
+from lstm_apps.features.mel import LogMel
+
+SPECTROGRAM = LogMel(8000, 256, 128, bands=20, low=60.0, high=3800.0)
+
+
+def features(**changed):
+    sounds = [np.random.default_rng(i).normal(0, 0.1, 4000).astype(np.float32) for i in range(3)]
+    fitted = KeywordFeatures.fit(("no", "yes"), SPECTROGRAM, sounds, longest=0.5)
+    return KeywordFeatures(**{**vars(fitted), **changed})
+
+
+def test_the_scaler_is_that_of_the_recordings():
+    frames = np.concatenate([SPECTROGRAM(np.random.default_rng(i).normal(0, 0.1, 4000)) for i in range(3)])
+    np.testing.assert_allclose(features().mean, frames.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(features().variance, frames.var(axis=0), rtol=1e-3)
+
+
+def test_json_round_trip():
+    assert from_json(json.loads(json.dumps(to_json(features())))) == features()
+
+
+@pytest.mark.parametrize("length", [1, 100, 4000, 5600, 5601, 9000, 30000])
+def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
+    f = features()
+    samples = np.arange(1, length + 1, dtype=np.float32)
+    clips = f.clips(samples)
+    assert clips.shape[1] == f.clip
+    assert f.clip % SPECTROGRAM.hop == 0
+    room = f.clip - int(TAIL * f.rate)
+    assert set(samples) <= set(clips[:, :room].ravel())
+
+
+def frames(*spikes, count=200):
+    """(count, 3): probability 0.9 of a word at (frame, word)."""
+    found = np.tile(np.array([0.98, 0.01, 0.01]), (count, 1))
+    for at, word in spikes:
+        found[at] = 0.05
+        found[at, word] = 0.9
+    return found
+
+
+def test_a_word_is_heard_once():
+    hop = SPECTROGRAM.hop / SPECTROGRAM.rate
+    near = int(SAME_WORD / hop)
+    found = Spikes(features()).push(frames((10, 2), (11, 2), (12 + near, 2), (100, 1), (101 + 2 * near, 1)))
+    assert [e["word"] for e in found] == ["yes", "yes", "no", "no"]
+    assert found[0]["time"] == pytest.approx(11 * hop)
+    assert [e["word"] for e in Spikes(features()).push(frames((10, 2), (11, 2)))] == ["yes"]
+
+
+def test_another_word_is_heard_at_once():
+    assert [e["word"] for e in Spikes(features()).push(frames((10, 2), (12, 1), (14, 2)))] == [
+        "yes",
+        "no",
+        "yes",
+    ]
+
+
+def test_the_threshold_counts():
+    assert Spikes(features(threshold=0.95)).push(frames((10, 2))) == []
+
+
+def test_pieces_give_what_the_whole_gives():
+    whole = frames((10, 2), (30, 1), (31, 1), (90, 2))
+    spikes = Spikes(features())
+    assert spikes.push(whole[:30]) + spikes.push(whole[30:31]) + spikes.push(whole[31:]) == Spikes(
+        features()
+    ).push(whole)
+
+
+def test_silence_is_told():
+    f = features()
+    with pytest.warns(UserWarning, match="silent"):
+        answer = f.predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.zeros(4000))
+    assert (answer["word"], answer["probability"]) == ("yes", 0.8)

@@ -1,0 +1,67 @@
+"""Cross-validation: one training a fold, each tested on people that it does not know."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_apps import application
+from lstm_apps.errors import InputError
+from training.config import Config
+from training.evaluate import evaluate
+from training.fit import fit, keras_run
+from training.run import Run, write_json
+
+
+def cross_validate(
+    config: Config, folder: Path, progress: Callable[[str], None] = print, verbose: int = 2
+) -> dict[str, Any]:
+    """Train and evaluate one run a fold, `folder/<fold>`, and write `cross-validation.json`.
+
+    Folds that are done already are taken as they are, one that was interrupted goes on.
+
+    Args:
+        config: What to train; its `fold` is not used.
+        folder: Where the runs go.
+        progress: Told what is being done.
+        verbose: As `fit`.
+
+    Returns:
+        metric -> {"folds": {fold: value}, "mean", "baselines": {name: {"folds", "mean"}}}.
+
+    Raises:
+        InputError: The application has no folds on these data.
+    """
+    app = application.get(config.application)
+    folds = app.folds(config.request)
+    if len(folds) < 2:
+        raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")
+    metrics = {}
+    for number, fold in enumerate(folds):
+        progress(f"fold {fold}, {number + 1} of {len(folds)}")
+        run = Run(folder / fold)
+        if not run.metrics:
+            run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
+            evaluate(run, run.load_data(), keras_run(run.load_model()), progress)
+        metrics[fold] = run.metrics
+    found = {
+        m.name: _over_folds({f: metrics[f][m.name] for f in folds})
+        for m in app.metrics
+        if m.name in metrics[folds[0]]
+    }
+    write_json(folder / "cross-validation.json", found)
+    return found
+
+
+def _over_folds(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def over(values: dict[str, float | None]) -> dict[str, Any] | None:
+        known = [v for v in values.values() if v is not None]
+        return {"folds": values, "mean": float(np.mean(known))} if known else None
+
+    names = next(iter(rows.values()))["baselines"]
+    baselines = {name: over({f: row["baselines"][name] for f, row in rows.items()}) for name in names}
+    model = over({f: row["model"] for f, row in rows.items()})
+    assert model is not None
+    return {**model, "baselines": {name: b for name, b in baselines.items() if b}}
