@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test lint notebooks bench clean
 
 quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in under five minutes
 	$(BIN)/lstm-apps quickstart
@@ -16,6 +16,9 @@ lint: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+notebooks: $(INSTALLED)  ## run them all, and keep no output
+	$(BIN)/python notebooks/run.py
 
 bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
 	$(BIN)/python benchmarks/layer_speed.py

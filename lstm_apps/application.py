@@ -185,6 +185,7 @@ class Application(ABC):
 _REGISTRY: dict[str, str] = {
     "speech-commands": "lstm_apps.speech.commands:SPEECH_COMMANDS",
     "sentiment": "lstm_apps.nlp.sentiment:SENTIMENT",
+    "ecg": "lstm_apps.healthcare.ecg:ECG",
     "energy": "lstm_apps.forecasting.energy:ENERGY",
 }
 

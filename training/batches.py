@@ -1,5 +1,8 @@
 """Examples in batches: shuffled without end for training, in order for evaluation."""
 
+import contextlib
+import queue
+import threading
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -31,6 +34,36 @@ def shuffled(examples: Examples, batch_size: int, seed: int, steps: int, epoch: 
         for step in range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size]
             yield examples.batch(chosen, np.random.default_rng((seed, e, step)))
+
+
+def ahead(batches: Iterator[Batch], count: int = 4) -> Iterator[Batch]:
+    """`batches`, made by a thread of their own, up to `count` of them before they are asked for."""
+    ready: queue.Queue[Batch | BaseException] = queue.Queue(count)
+    stop = threading.Event()
+
+    def put(item: Batch | BaseException) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                return ready.put(item, timeout=0.1)
+
+    def make() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stop.is_set():
+                    return
+        except BaseException as error:  # raised where the batch is waited for
+            put(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
 
 
 _POOL = 32  # batches among which examples are sorted by length

@@ -12,7 +12,7 @@ from lstm_apps import application
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
 from lstm_apps.layers import kernels
-from training.batches import InOrder, batches_an_epoch, shuffled
+from training.batches import InOrder, ahead, batches_an_epoch, shuffled
 from training.callbacks import Keeper, SeededDropout, save_model
 from training.config import Config
 from training.run import Run
@@ -51,7 +51,7 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     if not keeper.state["finished"]:
         with kernels.use_kernel(kernels.compiled):
             model.fit(
-                shuffled(examples, config.batch_size, config.seed, steps, done),
+                ahead(shuffled(examples, config.batch_size, config.seed, steps, done)),
                 steps_per_epoch=steps,
                 validation_data=InOrder(app.examples(features, data.validation), config.batch_size),
                 epochs=config.epochs,

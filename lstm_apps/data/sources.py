@@ -233,6 +233,18 @@ def _fetch_food_reviews(path: Path) -> None:
                 table.writerow([plain, "positive" if opinion == "great" else "negative"])
 
 
+def _fetch_mitdb(path: Path) -> None:
+    """All 48 records, by PhysioNet's own client."""
+    import wfdb
+
+    try:
+        wfdb.dl_database("mitdb", str(path))
+    except Exception as error:  # whatever its network client raises
+        raise InputError(
+            f"Could not download mitdb ({error}). Download it elsewhere and name its folder by --data."
+        ) from error
+
+
 def _download(url: str, file: IO[bytes]) -> None:
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
@@ -297,6 +309,17 @@ SOURCES: dict[str, Source] = {
             file="food_reviews.csv",
             fetch=_fetch_food_reviews,
             sha256="e518671b56a452984dbc70d342c97df1562791e75c3cff44df85f56a71136325",
+        ),
+        Source(
+            name="mitdb",
+            summary="MIT-BIH Arrhythmia Database: 48 half-hour ECGs with annotated beats (100 MB)",
+            origin="https://physionet.org/content/mitdb/1.0.0",
+            licence="ODC-By 1.0",
+            citation="G. Moody and R. Mark (2001). The impact of the MIT-BIH Arrhythmia Database. IEEE "
+            "Eng Med Biol 20(3); A. Goldberger et al. (2000). PhysioBank, PhysioToolkit, and PhysioNet. "
+            "Circulation 101(23)",
+            file="mitdb",
+            fetch=_fetch_mitdb,
         ),
     )
 }

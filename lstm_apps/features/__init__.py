@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from lstm_apps.errors import unknown_name
+from lstm_apps.features.beats import BeatFeatures
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.text import TextFeatures
@@ -32,7 +33,9 @@ class Features(Protocol):
     def from_dict(cls, data: dict) -> Self: ...
 
 
-_KINDS: dict[str, type[Features]] = {f.kind: f for f in (ForecastFeatures, KeywordFeatures, TextFeatures)}
+_KINDS: dict[str, type[Features]] = {
+    f.kind: f for f in (BeatFeatures, ForecastFeatures, KeywordFeatures, TextFeatures)
+}
 
 
 def to_json(features: Features) -> dict:

@@ -49,7 +49,7 @@ class SpecAugment(keras.layers.Layer):
     (batch, time, bands) -> (batch, time, bands)
     """
 
-    def __init__(self, warp=0.2, tilt=0.4, masks=2, time_mask=6, band_mask=6, seed=None, **kwargs):
+    def __init__(self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
         self.time_mask, self.band_mask = time_mask, band_mask

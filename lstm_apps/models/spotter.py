@@ -44,7 +44,8 @@ def spotter(
 
     Input "waveform" (batch, samples), from -1 to 1; a frame is `spectrogram.hop` samples. Outputs:
     "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; and "probabilities"
-    (batch, words), of each word being the one in the recording: its likelihood over that of all words.
+    (batch, words), of each word being the one in a recording of one, from its logits at all frames. The
+    blank takes no part in them: what tells words apart in a whole recording need not be sure of when.
 
     The two convolutions over time and frequency, pooled over frequency, make what follows indifferent to
     how long a speaker's vocal tract is. Nothing looks ahead.
@@ -65,7 +66,7 @@ def spotter(
         x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
     x = keras.layers.Dropout(dropout)(x)
     logits = keras.layers.Dense(1 + words, name="logits")(x)
-    spikes = ops.logsumexp(logits[:, :, 1:] - logits[:, :, :1], axis=1)
+    spikes = ops.logsumexp(logits[:, :, 1:], axis=1)
     outputs = {
         "logits": logits,
         "frames": keras.layers.Softmax(name="frames")(logits),

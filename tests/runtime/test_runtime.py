@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
-from lstm_apps.features import to_json
-from lstm_apps.runtime.engines import check_inputs
+from lstm_apps.runtime.engines import Stream, check_inputs, open_engine
 from lstm_apps.runtime.seal import check_seal
 
 FILES = ["model.onnx", "model.tflite"]
@@ -134,7 +133,7 @@ def test_a_model_of_another_house_has_no_metadata(tmp_path):
         runtime.load(tmp_path / "m.onnx")
 
 
-def test_a_stream_remembers_and_a_refused_chunk_changes_nothing(small_run, tmp_path):
+def test_a_stream_remembers_and_a_refused_chunk_changes_nothing(tmp_path):
     import keras
 
     import export
@@ -142,9 +141,8 @@ def test_a_stream_remembers_and_a_refused_chunk_changes_nothing(small_run, tmp_p
 
     model = keras.Sequential([keras.Input((6, 2), name="x"), LSTM(3, return_sequences=True)])
     x = np.random.default_rng(0).normal(size=(1, 6, 2)).astype("float32")
-    metadata = {"features": to_json(small_run.features), "info": {}}
-    export.to_onnx(model, tmp_path / "m.onnx", step=True, inputs=x, metadata=metadata)
-    stream = runtime.load(tmp_path / "m.onnx").stream()
+    export.to_onnx(model, tmp_path / "m.onnx", step=True, inputs=x)
+    stream = Stream(open_engine(tmp_path / "m.onnx"))
     found = []
     for t in range(6):
         for bad in (

@@ -1,0 +1,108 @@
+"""ECG records with annotated beats, in the WFDB format of PhysioNet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.beats import read_ecg
+
+LAYOUT = "a folder of WFDB records, each with beats annotated in a file of the ending .atr"
+# ANSI/AAMI EC57: what PhysioNet's symbols of beats count as.
+AAMI = {
+    **dict.fromkeys("NLRej", "N"),  # from the sinus node, with or without bundle branch block
+    **dict.fromkeys("AaJS", "S"),  # supraventricular ectopic
+    **dict.fromkeys("VE", "V"),  # ventricular ectopic
+    "F": "F",  # fusion of N and V
+    **dict.fromkeys("/fQ", "Q"),  # paced, or not to be told
+}
+# The split between patients of de Chazal et al. (2004) of the MIT-BIH database; the four records of patients
+# with pacemakers are left out, as the standard has it.
+DS1 = (
+    "101",
+    "106",
+    "108",
+    "109",
+    "112",
+    "114",
+    "115",
+    "116",
+    "118",
+    "119",
+    "122",
+    "124",
+    "201",
+    "203",
+    "205",
+    "207",
+    "208",
+    "209",
+    "215",
+    "220",
+    "223",
+    "230",
+)
+DS2 = (
+    "100",
+    "103",
+    "105",
+    "111",
+    "113",
+    "117",
+    "121",
+    "123",
+    "200",
+    "202",
+    "210",
+    "212",
+    "213",
+    "214",
+    "219",
+    "221",
+    "222",
+    "228",
+    "231",
+    "232",
+    "233",
+    "234",
+)
+
+
+@dataclass(frozen=True)
+class EcgRecord:
+    """One lead of a record with its beats."""
+
+    name: str
+    signal: np.ndarray  # (samples,)
+    rate: float
+    peaks: np.ndarray  # (beats,) samples
+    labels: np.ndarray  # (beats,) AAMI classes
+
+
+def list_records(folder: Path) -> list[Path]:
+    """The records of a folder that have annotations, without ending, in the order of their names."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
+    found = sorted(f.with_suffix("") for f in folder.glob("*.hea") if f.with_suffix(".atr").is_file())
+    if not found:
+        raise InputError(f"{folder} holds no annotated record, expected {LAYOUT}.")
+    return found
+
+
+def read_record(path: Path) -> EcgRecord:
+    """The first lead of a record, and its annotated beats."""
+    import wfdb
+
+    signal, rate = read_ecg(path)
+    try:
+        found = wfdb.rdann(str(path), "atr")
+    except Exception as error:  # wfdb raises whatever its parsing meets
+        raise InputError(f"The annotations of {path} cannot be read: {first_line(error)}") from error
+    beats = [i for i, symbol in enumerate(found.symbol) if symbol in AAMI]
+    labels = np.array([AAMI[found.symbol[i]] for i in beats])
+    peaks = np.asarray(found.sample)[beats].astype(np.int64)
+    inside = (peaks >= 0) & (peaks < len(signal))
+    if inside.sum() < 3:
+        raise InputError(f"{path} has {inside.sum()} annotated beats, expected three at least.")
+    return EcgRecord(path.name, signal, rate, peaks[inside], labels[inside])

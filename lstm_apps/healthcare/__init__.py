@@ -1,0 +1,1 @@
+"""Healthcare. For research, not a medical device."""

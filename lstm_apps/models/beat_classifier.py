@@ -1,0 +1,35 @@
+"""A heartbeat classifier: a forward LSTM over beats, one step a beat."""
+
+import keras
+from keras import ops
+
+from lstm_apps.layers import LSTM
+
+
+def beat_classifier(
+    *, columns: int, mean, std, classes: int, units: int, layers: int, dropout: float, members: int
+) -> keras.Model:
+    """Build the classifier: the mean of `members` networks that are trained side by side.
+
+    Input "beats" (batch, time, columns). Output "classes" (batch, time, classes), probabilities; for the
+    loss "member_logits" (batch, time, members, classes). What the beat itself shows goes past the LSTM
+    too, which adds what the beats before it say. Nothing looks ahead.
+    """
+    beats = keras.Input((None, columns), name="beats")
+    scaled = keras.layers.Normalization(mean=mean, variance=[s**2 for s in std], name="scale")(beats)
+
+    def member(number: int):
+        x = keras.layers.Dropout(dropout)(scaled)
+        x = keras.layers.Dense(units, activation="relu", name=f"shape_{number}")(x)
+        x = shape = keras.layers.Dropout(dropout)(x)
+        for i in range(layers):
+            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = keras.layers.Concatenate()([shape, keras.layers.Dropout(dropout)(x)])
+        return keras.layers.Dense(classes, name=f"logits_{number}")(x)
+
+    logits = [member(k) for k in range(1, members + 1)]
+    outputs = {
+        "classes": ops.mean(ops.stack([ops.softmax(z) for z in logits], axis=2), axis=2),
+        "member_logits": ops.stack(logits, axis=2),
+    }
+    return keras.Model({"beats": beats}, outputs, name="beat_classifier")

@@ -1,0 +1,44 @@
+"""Run every notebook from its first cell to its last; none keeps what it put out.
+
+    python notebooks/run.py [name ...]
+
+A notebook whose dataset cannot be downloaded is skipped, with the reason.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from lstm_apps.data import sources
+from lstm_apps.errors import InputError
+
+FOLDER = Path(__file__).parent
+DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb"]}
+
+
+def run(path: Path) -> str:
+    """Run one; what there is to say of it."""
+    try:
+        for name in DATA.get(path.stem, []):
+            sources.get(name)
+    except InputError as error:
+        return f"skipped: {error}"
+    begun = time.monotonic()
+    notebook = nbformat.read(path, as_version=4)
+    if any(cell.get("outputs") for cell in notebook.cells):
+        raise SystemExit(f"{path} is stored with outputs; clear them.")
+    NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
+    return f"{time.monotonic() - begun:.0f} s"
+
+
+if __name__ == "__main__":
+    chosen = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb"))
+    for path in chosen:
+        try:
+            print(f"{path.name}: {run(path)}", flush=True)
+        except CellExecutionError as error:
+            raise SystemExit(f"{path.name}: {error}") from None

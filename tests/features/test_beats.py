@@ -1,0 +1,89 @@
+"""What is known of a beat: its own heart is the measure, and only the next interval looks ahead."""
+
+import json
+
+import numpy as np
+import pytest
+from hearts import RATE, heart
+
+from lstm_apps.errors import InputError
+from lstm_apps.features import from_json, to_json
+from lstm_apps.features.beats import BEATS, COLUMNS, WARM_UP, WINDOW, BeatFeatures, beat_table, read_ecg
+
+SIGNAL, PEAKS, KINDS = heart(beats=300)
+TABLE = beat_table(SIGNAL, RATE, PEAKS)
+
+
+def test_unit_and_offset_do_not_matter():
+    assert TABLE.shape == (299, COLUMNS)
+    np.testing.assert_allclose(beat_table(1000 * SIGNAL + 50, RATE, PEAKS), TABLE, atol=1e-3)
+
+
+def test_the_rate_hardly_matters():
+    time = np.arange(0, len(SIGNAL) / RATE, 1 / 500)
+    finer = np.interp(time, np.arange(len(SIGNAL)) / RATE, SIGNAL)
+    other = beat_table(finer, 500, 2 * PEAKS)
+    assert np.abs(other - TABLE).mean() < 0.02
+
+
+def test_a_beat_knows_nothing_after_the_next_one():
+    cut = 100
+    changed = SIGNAL.copy()
+    changed[PEAKS[cut + 1] + int(0.7 * RATE) :] = 3.0
+    moved = PEAKS.copy()
+    moved[cut + 2 :] += 40
+    np.testing.assert_array_equal(beat_table(changed, RATE, moved)[: cut + 1], TABLE[: cut + 1])
+
+
+def test_early_and_strange_beats_stand_out():
+    before = TABLE[:, 2 * WINDOW]
+    unlike = TABLE[:, 2 * WINDOW + 6]
+    kinds = KINDS[:-1]
+    assert before[kinds == "S"][5:].mean() < -0.5 < before[kinds == "N"].mean()
+    assert unlike[kinds == "V"].mean() > 1 > unlike[kinds == "N"].mean()
+
+
+def features():
+    return BeatFeatures.fit(("N", "S", "V", "F"), [TABLE])
+
+
+def test_json_round_trip():
+    assert from_json(json.loads(json.dumps(to_json(features())))) == features()
+
+
+@pytest.mark.parametrize("count", [1, WARM_UP, BEATS, BEATS + 1, 299])
+def test_stretches_cover_every_beat_once(count):
+    def run(inputs):
+        marked = inputs["beats"][:, :, :1]
+        return {"classes": np.concatenate([marked, 1 - marked], axis=-1)}
+
+    table = np.zeros((count, COLUMNS), np.float32)
+    table[:, 0] = np.arange(count)
+    np.testing.assert_array_equal(features().probabilities(run, table)[:, 0], np.arange(count))
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("none", "no WFDB record"),
+        (np.zeros(100), "pair"),
+        ((np.zeros((10, 2)), 250), "shape"),
+        ((np.zeros(0), 250), "shape"),
+        ((np.zeros(100), 3), "rate"),
+        ((np.full(100, np.nan), 250), "not numbers"),
+    ],
+)
+def test_what_is_no_ecg_is_refused(raw, message):
+    with pytest.raises(InputError, match=message):
+        read_ecg(raw)
+
+
+def test_a_flat_line_is_told():
+    with pytest.raises(InputError, match="0 heartbeats"):
+        features().predict(lambda inputs: inputs, (np.zeros(5000), 250))
+
+
+def test_a_lead_that_comes_off_for_a_moment_is_bridged():
+    signal = np.arange(100.0)
+    signal[50:53] = np.nan
+    np.testing.assert_allclose(read_ecg((signal, 250))[0], np.arange(100.0))

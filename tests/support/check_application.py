@@ -1,0 +1,120 @@
+"""What every application must do, from its data to an answer without TensorFlow."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from export.runs import export_run
+from lstm_apps import application, runtime
+from lstm_apps.application import Request
+from lstm_apps.errors import InputError
+from lstm_apps.features import from_json, to_json
+from lstm_apps.runtime.engines import Stream
+from training.config import Config
+from training.evaluate import evaluate
+from training.fit import fit, keras_run
+from training.report import write_report
+
+# Answers in a process of its own in which TensorFlow cannot be imported.
+WITHOUT_TENSORFLOW = """
+import sys
+for name in ("tensorflow", "keras", "sklearn", "pandas", "matplotlib", "training", "export"):
+    sys.modules[name] = None
+import json
+from lstm_apps import runtime
+print(repr(runtime.load(sys.argv[1]).predict(json.loads(sys.argv[2]))))
+"""
+
+
+def check_application(name, data_path, folder, bad_inputs, **chosen):
+    """Put an application through all of it.
+
+    Args:
+        name: Of the application.
+        data_path: Small data in its own layout.
+        folder: Where the run may go.
+        bad_inputs: Inputs of `predict` that must be an InputError.
+        **chosen: Fields of `Config` instead of the tiny ones here.
+
+    Returns:
+        The run.
+    """
+    app = application.get(name)
+    data = app.load(Request(str(data_path)))
+
+    # No leak: features are fitted where there is no other part than training.
+    features = app.fit_features(data)
+    assert app.fit_features(replace(data, validation=None, test=None)) == features
+    assert from_json(json.loads(json.dumps(to_json(features)))) == features
+
+    # Training, in one piece and in two, comes to the same.
+    tiny = {"data": str(data_path), "epochs": 2, "steps_per_epoch": 2, "units": 6, "batch_size": 8, **chosen}
+    config = Config.of(app, "quick", **tiny)
+    run = fit(config, folder / name, verbose=0)
+    data = run.load_data()
+    model = run.load_model()
+    metrics = evaluate(run, data, keras_run(model), progress=lambda _: None)
+    assert app.metrics[0].name in metrics
+    for row in metrics.values():
+        assert np.isfinite(row["model"])
+        assert set(row["baselines"]) == set(app.baselines)
+
+    # Files that answer as Keras does, by the task's own metric too.
+    rows = export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None)
+    for row in rows:
+        assert row["fused"], row["file"]
+        assert row["metrics"][app.metrics[0].name] == pytest.approx(
+            metrics[app.metrics[0].name]["model"], rel=1e-3
+        )
+    raw = app.sample_input(run.features, data)
+    answers = [runtime.load(run.folder / row["file"]).predict(raw) for row in rows]
+    assert_alike(*answers)
+    if isinstance(raw, str):
+        for row in rows:
+            asked = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"]), json.dumps(raw)]
+            said = subprocess.run(asked, capture_output=True, text=True)
+            assert said.returncode == 0, said.stderr
+
+    # A stream in pieces says what the whole says.
+    if app.stream_outputs:
+        steps = export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None, step=True)
+        chunk, inputs = app.stream_chunk(run.features), app.checks(run.features, data)
+        expected = keras_run(model)(inputs)
+        for row in steps:
+            if ".step" in row["file"]:
+                engine = runtime.load(run.folder / row["file"]).engine
+                found = (
+                    Stream(engine, batch=len(next(iter(inputs.values())))) if ".onnx" in row["file"] else None
+                )
+                if found is not None:
+                    for output, values in found.run(inputs, chunk).items():
+                        np.testing.assert_allclose(values, expected[output][:, : values.shape[1]], atol=1e-3)
+    else:
+        with pytest.raises(InputError, match="no step"):
+            export_run(run, data, model, ["onnx"], progress=lambda _: None, step=True)
+
+    served = runtime.load(run.folder / "model.onnx")
+    for bad in bad_inputs:
+        with pytest.raises(InputError):
+            served.predict(bad)
+    write_report(run, data, model)
+    return run
+
+
+def assert_alike(one, other):
+    """The same answer up to a thousandth."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_alike(one[key], other[key])
+    elif isinstance(one, float) or getattr(one, "dtype", np.dtype("O")).kind == "f":
+        np.testing.assert_allclose(one, other, atol=1e-3, rtol=1e-3)
+    elif isinstance(one, list | tuple):
+        for a, b in zip(one, other, strict=True):
+            assert_alike(a, b)
+    else:
+        assert np.all(one == other)

@@ -1,0 +1,82 @@
+"""Every application, from a small dataset in its layout to answers of its files."""
+
+import csv
+
+import numpy as np
+import pytest
+from check_application import check_application
+from hearts import RATE, heart, write_records
+from recordings import word, write_recordings
+
+from lstm_apps import application, runtime
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_application_is_checked_here():
+    assert set(application.names()) == {"energy", "speech-commands", "sentiment", "ecg"}
+
+
+def test_energy(household_csv, tmp_path):
+    bad = [str(tmp_path / "none.csv"), {"time": [], "kilowatts": []}, {"time": ["x"], "kilowatts": [1.0]}]
+    check_application("energy", household_csv, tmp_path, bad)
+
+
+def test_speech_commands(tmp_path):
+    folder = write_recordings(tmp_path / "words")
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    bad = [str(text), str(tmp_path / "none.wav"), np.zeros(0), np.full(100, np.nan), (word("up"), 0)]
+    run = check_application("speech-commands", folder, tmp_path, bad)
+    for file in ("model.step.onnx", "model.step.tflite"):
+        stream = runtime.load(run.folder / file).stream()
+        sound = np.concatenate([word("up"), np.zeros(3000, np.float32), word("hum")])
+        whole = stream.push(sound)
+        stream.reset()
+        assert [e for piece in np.array_split(sound, 37) for e in stream.push(piece)] == whole
+
+
+def test_sentiment(tmp_path):
+    rng = np.random.default_rng(0)
+    good, bad, about = (
+        ["good", "lovely", "great"],
+        ["bad", "awful", "poor"],
+        ["film", "book", "phone", "song"],
+    )
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["text", "score", "document"])
+        for i in range(120):
+            words, score = (good, 2.5) if i % 2 else (bad, -2.0)
+            table.writerow([f"A {rng.choice(words)} {rng.choice(about)}, number {i}.", score, i // 4])
+    run = check_application("sentiment", path, tmp_path, ["", "  \n", 3, "a" * 10_000_000, None])
+    answer = runtime.load(run.folder / "model.onnx").predict("A good film. A great book! " * 50)
+    assert answer["label"] in ("positive", "negative")
+
+
+def test_ecg(tmp_path):
+    folder = write_records(tmp_path / "hearts")
+    cut = tmp_path / "cut.hea"
+    cut.write_text("nonsense")
+    bad = [
+        str(tmp_path / "none"),
+        str(cut),
+        (np.zeros(5000), 250),
+        (np.zeros(0), 250),
+        (np.ones(99), 1),
+        "x" * 100,
+    ]
+    run = check_application("ecg", folder, tmp_path, bad)
+    assert "not a medical device" in runtime.load(run.folder / "model.onnx").info["notice"]
+    signal, _, _ = heart(beats=60, seed=9)
+    expected = runtime.load(run.folder / "model.onnx").predict((signal, RATE))
+    for file in ("model.step.onnx", "model.step.tflite"):
+        stream = runtime.load(run.folder / file).stream()
+        found = [beat for piece in np.array_split(signal, 41) for beat in stream.push((piece, RATE))]
+        assert len(found) >= 57
+        np.testing.assert_allclose([b["time"] for b in found], expected["time"][: len(found)])
+        assert [b["label"] for b in found] == expected["label"][: len(found)].tolist()
+        np.testing.assert_allclose(
+            [b["probability"] for b in found], expected["probability"][: len(found)], atol=1e-4
+        )
