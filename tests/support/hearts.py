@@ -28,7 +28,7 @@ def heart(beats=80, seed=0, ectopic=0.2):
     return signal, peaks, kinds
 
 
-def write_records(folder, records=6, beats=220):
+def write_records(folder, records=6, beats=400):
     """A folder of WFDB records of hearts."""
     import wfdb
 
