@@ -1,0 +1,96 @@
+"""Texts to pieces, the same ones in the runtime and in TensorFlow, and back to an opinion."""
+
+import base64
+import json
+import random
+
+import numpy as np
+import pytest
+
+from lstm_apps.errors import InputError
+from lstm_apps.features import from_json, to_json
+from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
+
+SENTENCE = "the film was good bad awful lovely and not very a story with music about love people"
+WORDS = SENTENCE.split()
+
+
+@pytest.fixture(scope="module")
+def features():
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(WORDS, k=12)) + "." for _ in range(400)]
+    return TextFeatures.fit(texts, vocabulary=400, length=16)
+
+
+def odd_strings(count):
+    """Real and odd strings: emoji, right to left, control characters, combining marks, any code point."""
+    rng = random.Random(1)
+    alphabets = [
+        "abc XYZ .,!? 0123",
+        "😀👩‍👩‍👧‍👦🏳️‍🌈❤️",
+        "שלום مرحبا",
+        "\u200f\u202e\u0007\u200b\ufeff\t",
+        "e\u0301 n\u0303 \ufb01 \u00bd \u2167 \uff46\uff55\uff4c\uff4c",  # combining, ligature, full width
+        "日本語 中文 한국어",
+    ]
+    for _ in range(count):
+        kind = rng.randrange(len(alphabets) + 2)
+        if kind < len(alphabets):
+            yield "".join(rng.choices(alphabets[kind], k=rng.randrange(1, 40)))
+        elif kind == len(alphabets):
+            yield " ".join(rng.choices(WORDS, k=rng.randrange(1, 20)))
+        else:
+            points = (rng.randrange(1, 0x10FFFF) for _ in range(rng.randrange(1, 20)))
+            yield "".join(chr(p) for p in points if not 0xD800 <= p < 0xE000)
+
+
+@pytest.mark.slow
+def test_tensorflow_text_finds_the_same_pieces(features):
+    text = pytest.importorskip("tensorflow_text")
+    tokenizer = text.SentencepieceTokenizer(model=base64.b64decode(features.sentencepiece))
+    strings = [*odd_strings(10_000), "", " ", "a" * 1_000_000]
+    for begin in range(0, len(strings), 500):
+        part = strings[begin : begin + 500]
+        assert tokenizer.tokenize(part).to_list() == features.processor.encode(part)
+
+
+def test_sentences_are_cut_where_they_end_and_where_they_are_too_long(features):
+    assert len(features.sentences("The film was good. The story was bad! And music?")) == 3
+    pieces = features.sentences("good " * 40)
+    assert all(1 <= len(p) <= 16 for p in pieces)
+    assert [p for part in pieces for p in part] == features.processor.encode(("good " * 40).strip())
+
+
+def test_padding_stands_at_the_end(features):
+    padded = features.padded([[5, 6], [7, 8, 9]], 4)
+    np.testing.assert_array_equal(padded, [[5, 6, PADDING, PADDING], [7, 8, 9, PADDING]])
+    assert UNKNOWN != PADDING
+
+
+def test_a_text_is_the_mean_of_its_sentences(features):
+    def run(inputs):
+        length = (inputs["tokens"] != PADDING).sum(axis=1, keepdims=True).astype(np.float32)
+        return {"log_odds": length, "score": -length}
+
+    texts = ["The film was good. And not very bad.", "The story"]
+    lengths = [[len(s) for s in features.sentences(t)] for t in texts]
+    found = features.opinions(run, texts)
+    np.testing.assert_allclose(found[:, 0], [np.mean(n) for n in lengths])
+    np.testing.assert_allclose(found[:, 1], [-np.mean(n) for n in lengths])
+    answer = features.predict(run, texts[0])
+    assert (answer["label"], answer["score"]) == ("positive", -4.0)
+
+
+@pytest.mark.parametrize("bad", ["", " \n\t", None, 3, ["a"], "x" * 1_000_001])
+def test_what_is_no_text_is_refused(features, bad):
+    with pytest.raises(InputError):
+        features.sentences(bad)
+
+
+def test_json_round_trip(features):
+    assert from_json(json.loads(json.dumps(to_json(features)))) == features
+
+
+def test_too_little_text_is_told():
+    with pytest.raises(InputError, match="too little text"):
+        TextFeatures.fit([], vocabulary=100, length=8)
