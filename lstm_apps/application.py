@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from lstm_apps.errors import unknown_name
+from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Features, Run
 
 if TYPE_CHECKING:
@@ -114,6 +114,18 @@ class Application(ABC):
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
+
+    def columns(self, request: Request, *, step: bool = False, fold: bool = False) -> dict[str, str]:
+        """The names of the user's columns by role. What this application cannot be asked for, a role it has
+        not or, unless they are allowed here, a step or a fold, is an InputError."""
+        for role in request.columns:
+            if role not in self.roles:
+                raise unknown_name(f"column role of {self.name}", role, self.roles)
+        if request.step is not None and not step:
+            raise InputError(f"{self.name} has no time series that could be resampled to {request.step}.")
+        if request.fold is not None and not fold:
+            raise InputError(f"{self.name} has no folds to test on.")
+        return {**self.roles, **request.columns}
 
     @abstractmethod
     def load(self, request: Request) -> Data:

@@ -89,9 +89,12 @@ def data(
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="APP", help="See `lstm-apps list`.")],
-    data: Annotated[str | None, typer.Option(help="Your own file, or a dataset's name.")] = None,
+    data: Annotated[str | None, typer.Option(help="Your own file or folder, or a dataset's name.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of times in your file.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to forecast in your file.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=NAME", help="Any other column: --column text=review.")
+    ] = None,
     step: Annotated[str | None, typer.Option(help="Average the series into steps: 15min, 1h, 1d.")] = None,
     fold: Annotated[
         str | None, typer.Option(help="Test on this speaker, patients, ...; see `lstm-apps cross-validate`.")
@@ -114,6 +117,7 @@ def train(
     from training.run import Run
 
     columns = {role: c for role, c in (("time", time), ("target", target)) if c is not None}
+    columns |= dict(_role_and_name(c) for c in column or ())
     chosen: dict[str, Any] = {
         "data": data,
         "columns": columns or None,
@@ -259,7 +263,7 @@ def predict(
     with _warnings_as_sentences():
         answer = model.predict(raw)
     if as_json:
-        print(json.dumps({k: _plain(v) for k, v in answer.items()}))
+        print(json.dumps(_plain(answer)))
     else:
         out.print(_answer(answer, model.info))
 
@@ -355,6 +359,13 @@ def _formats(text: str | None) -> list[str]:
     return names
 
 
+def _role_and_name(text: str) -> tuple[str, str]:
+    role, found, name = text.partition("=")
+    if not found:
+        raise InputError(f"--column {text}: expected ROLE=NAME, as in text=review.")
+    return role, name
+
+
 def _new_folder(name: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
@@ -395,8 +406,11 @@ def _exports_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _answer(answer: dict[str, Any], info: dict[str, Any]) -> Table:
-    """An answer as a table: columns where it holds arrays, rows of name and value otherwise."""
+def _answer(answer: Any, info: dict[str, Any]) -> Table:
+    """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
+    otherwise."""
+    if isinstance(answer, list):
+        answer = {name: np.array([event[name] for event in answer]) for name in (answer[0] if answer else ())}
     table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
     if all(isinstance(v, np.ndarray) for v in answer.values()):
         for name in answer:
@@ -414,6 +428,8 @@ def _answer(answer: dict[str, Any], info: dict[str, Any]) -> Table:
 
 def _plain(value: Any) -> Any:
     """As JSON has it."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
         return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
     return value

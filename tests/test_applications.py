@@ -1,14 +1,17 @@
 """Every application, from a small dataset in its layout to answers of its files."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
 from check_application import check_application
 from hearts import RATE, heart, write_records
 from recordings import word, write_recordings
+from typer.testing import CliRunner
 
 from lstm_apps import application, runtime
+from lstm_apps.cli import app
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +37,11 @@ def test_speech_commands(tmp_path):
         whole = stream.push(sound)
         stream.reset()
         assert [e for piece in np.array_split(sound, 37) for e in stream.push(piece)] == whole
+    recording = next(folder.glob("up_*.wav"))
+    for file in ("model.onnx", "model.step.onnx"):
+        said = CliRunner().invoke(app, ["predict", str(run.folder / file), str(recording), "--json"])
+        assert json.loads(said.stdout) == runtime.load(run.folder / file).predict(str(recording))
+        assert CliRunner().invoke(app, ["predict", str(run.folder / file), str(recording)]).exit_code == 0
 
 
 def test_sentiment(tmp_path):

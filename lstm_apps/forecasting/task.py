@@ -8,7 +8,7 @@ import numpy as np
 from lstm_apps.application import Application, Data, Picture, Request, Scores
 from lstm_apps.data import sources
 from lstm_apps.data.splits import Part, TimeSplit, by_time
-from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.calendar import CALENDAR_SIZE
 from lstm_apps.features.forecast import ForecastFeatures
@@ -68,10 +68,7 @@ class Forecasting(Application):
         self.baselines = baselines.names(seasons)
 
     def load(self, request: Request) -> Data:
-        for role in request.columns:
-            if role not in self.roles:
-                raise unknown_name(f"column role of {self.name}", role, self.roles)
-        columns = {**self.roles, **request.columns}
+        columns = self.columns(request, step=True)
         found = sources.find(request.path or self.dataset)
         known = found.source
         step = request.step or (known.step if known else None)

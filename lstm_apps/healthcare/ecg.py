@@ -88,6 +88,7 @@ class Ecg(Application):
     }
 
     def load(self, request: Request) -> Data:
+        self.columns(request)
         found = sources.find(request.path or self.dataset)
         paths = {p.name: p for p in list_records(found.path)}
         known = [[n for n in names if n in paths] for names in (DS1, DS2)]

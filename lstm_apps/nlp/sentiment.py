@@ -17,7 +17,7 @@ from lstm_apps.application import (
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.data.texts import LAYOUT, Sentence, read_sentences
-from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
 from lstm_apps.nlp import baselines
@@ -71,12 +71,10 @@ class Sentiment(Application):
     }
 
     def load(self, request: Request) -> Data:
-        for role in request.columns:
-            if role not in self.roles:
-                raise unknown_name(f"column role of {self.name}", role, self.roles)
+        columns = self.columns(request)
         found = sources.find(request.path or self.dataset)
         provenance = found.provenance()
-        sentences = read_sentences(found.path, {**self.roles, **request.columns})
+        sentences = read_sentences(found.path, columns)
         # What does not count in full is there to learn from, not to be tested on.
         main = [s for s in sentences if s.weight >= 1]
         train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)

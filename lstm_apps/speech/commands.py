@@ -52,6 +52,7 @@ class SpeechCommands(Application):
     }
 
     def load(self, request: Request) -> Data:
+        self.columns(request, fold=True)
         found = sources.find(request.path or self.dataset)
         recordings = list_recordings(found.path)
         provenance = found.provenance()
