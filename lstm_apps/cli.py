@@ -409,9 +409,12 @@ def _exports_table(rows: list[dict[str, Any]]) -> Table:
 def _answer(answer: Any, info: dict[str, Any]) -> Table:
     """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
     otherwise."""
-    if isinstance(answer, list):
-        answer = {name: np.array([event[name] for event in answer]) for name in (answer[0] if answer else ())}
     table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
+    if isinstance(answer, list):
+        if not answer:
+            table.caption = "Nothing was found."
+            return table
+        answer = {name: np.array([event[name] for event in answer]) for name in answer[0]}
     if all(isinstance(v, np.ndarray) for v in answer.values()):
         for name in answer:
             table.add_column(name)
@@ -420,10 +423,16 @@ def _answer(answer: Any, info: dict[str, Any]) -> Table:
     else:
         table.show_header = False
         for name, value in answer.items():
-            table.add_row(name, str(value))
+            table.add_row(name, _shown(value))
     if info["notice"]:
         table.caption = info["notice"]
     return table
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(v)}" for name, v in value.items())
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,8 @@ class Features(Protocol):
         """Encode `raw`, call the model through `run` as often as needed, decode the answer."""
 
     def stream(self, stream: Any) -> Any:
-        """`stream` (`lstm_apps.runtime.Stream`) for raw input: an object with `push(raw)` and `reset()`.
+        """`stream` (`lstm_apps.runtime.Stream`) for raw input: an object with `push(raw)`, `end()`
+        and `reset()`.
         An InputError where the task has no streams."""
 
     def to_dict(self) -> dict: ...

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line
-from lstm_apps.features.peaks import PeakDetector
+from lstm_apps.features.peaks import DELAY, PeakDetector
 
 Arrays = dict[str, np.ndarray]
 
@@ -211,6 +211,12 @@ class BeatStream:
         self._begin += max(0, len(self._signal) - keep)
         self._signal = self._signal[-keep:]
         return found
+
+    def end(self) -> list[dict[str, Any]]:
+        """Beats that are still to be told when nothing more comes."""
+        if self._rate is None:
+            return []
+        return self.push((np.full(int(2 * DELAY * self._rate), self._signal[-1]), self._rate))
 
     def _label(self, rate: float) -> dict[str, Any]:
         peaks = np.array(self._peaks)

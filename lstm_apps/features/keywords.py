@@ -142,6 +142,10 @@ class KeywordStream:
         self._spikes = Spikes(self._features)
         self._rest = np.zeros(0, np.float32)
 
+    def end(self) -> list[dict[str, Any]]:
+        """Words that are still to be told when nothing more comes: silence follows."""
+        return self.push(np.zeros(int(2 * TAIL * self._features.rate), np.float32))
+
     def push(self, raw: Any) -> list[dict[str, Any]]:
         """Words that the next piece of sound completes; any length, as `read_audio`.
 

@@ -46,12 +46,16 @@ class Model:
         stream says of `raw` from the beginning.
         """
         if is_step(self.engine):
-            return self.stream().push(raw)
+            stream = self.stream()
+            return [*stream.push(raw), *stream.end()]
         return self._features.predict(self.engine.run, raw)
 
     def stream(self) -> Any:
-        """A new stream through a file exported with `step`: `push(next piece of raw input)` gives what the
-        application says of it, `reset()` begins anew. Any other file is an InputError."""
+        """A new stream through a file exported with `step`; any other file is an InputError.
+
+        `push(next piece of raw input)` gives what the application says of it, `end()` what is left to say
+        when nothing more comes; `reset()` begins anew.
+        """
         return self._features.stream(Stream(self.engine))
 
 
