@@ -5,6 +5,7 @@
 A notebook whose dataset cannot be downloaded is skipped, with the reason.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells what it does not find
 FOLDER = Path(__file__).parent
 DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb"]}
 
