@@ -36,7 +36,7 @@ def labels(
         ],
         [
             RandomForestClassifier(
-                100, min_samples_leaf=leaf, max_features=0.2, class_weight=weight, random_state=0
+                100, min_samples_leaf=leaf, max_features=0.2, class_weight=weight, random_state=0, n_jobs=-1
             )
             for leaf, weight in ((5, "balanced_subsample"), (20, "balanced_subsample"), (5, None))
         ],
