@@ -73,8 +73,8 @@ class Sentiment(Application):
     def load(self, request: Request) -> Data:
         columns = self.columns(request)
         found = sources.find(request.path or self.dataset)
-        provenance = found.provenance()
         sentences = read_sentences(found.path, columns)
+        provenance = found.provenance()
         # What does not count in full is there to learn from, not to be tested on.
         main = [s for s in sentences if s.weight >= 1]
         train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
