@@ -1,0 +1,37 @@
+"""Are R peaks found where experts put them? Prints JSON: sensitivity and positive predictivity, by record and
+over all.
+
+    python benchmarks/r_peaks.py FOLDER    # of WFDB records, by default the dataset mitdb
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from lstm_apps.data import sources
+from lstm_apps.data.ecg import list_records, read_record
+from lstm_apps.features.peaks import PeakDetector
+
+NEAR = 0.15  # seconds, ANSI/AAMI EC57
+
+
+def main(folder: Path) -> None:
+    rows = {}
+    for path in list_records(folder):
+        record = read_record(path)
+        found = PeakDetector(record.rate).all(record.signal)
+        distance = np.abs(found - record.peaks[:, None]).min(axis=1) if len(found) else np.full(1, np.inf)
+        rows[record.name] = int((distance < NEAR * record.rate).sum()), len(record.peaks), len(found)
+    rows["all"] = tuple(map(sum, zip(*rows.values(), strict=True)))
+    print(
+        json.dumps(
+            {r: {"sensitivity": hit / beats, "predictivity": hit / n} for r, (hit, beats, n) in rows.items()},
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else sources.get("mitdb"))
