@@ -5,7 +5,7 @@ the CLI work from it and know no task by name. It imports no TensorFlow before i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+MODEL = "LSTM"  # what our model is called beside its baselines
 RESEARCH_ONLY = "For research, not a medical device."
 
 
@@ -172,6 +173,11 @@ class Application(ABC):
         """Every baseline, one by one because some take a while: name and scores on the test part. A
         metric that means nothing for a baseline is left out."""
 
+    def score_folds(self, folds: Sequence[tuple[Any, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+        """Of cross-validation, the scores of all folds' test parts taken together: of `MODEL`, then of every
+        baseline. `folds` are the features, the data and the model of each. By default there are none."""
+        yield from ()
+
     @abstractmethod
     def pictures(self, features: Any, data: Data, run: Run) -> list[Picture]:
         """What a person should see of the model's answers on the test part."""
@@ -198,6 +204,7 @@ _REGISTRY: dict[str, str] = {
     "speech-commands": "lstm_apps.speech.commands:SPEECH_COMMANDS",
     "sentiment": "lstm_apps.nlp.sentiment:SENTIMENT",
     "ecg": "lstm_apps.healthcare.ecg:ECG",
+    "vitals": "lstm_apps.healthcare.vitals:VITALS",
     "energy": "lstm_apps.forecasting.energy:ENERGY",
 }
 

@@ -165,11 +165,14 @@ def cross_validate(
         print(json.dumps(found, indent=1))
         return
     for metric, row in found.items():
-        table = Table(metric, "LSTM", *row["baselines"])
+        table = Table(metric, application.MODEL, *row["baselines"])
         columns = [row, *row["baselines"].values()]
         for fold in row["folds"]:
             table.add_row(fold, *(_figure(c["folds"][fold]) for c in columns))
         table.add_row("mean", *(_figure(c["mean"]) for c in columns), style="bold")
+        if "together" in row:
+            table.add_row("together", *(_figure(c["together"]["value"]) for c in columns), style="bold")
+            table.add_row("95 %", *(_interval(c["together"]["interval"]) for c in columns))
         out.print(table)
 
 
@@ -339,7 +342,8 @@ def _report(run, data, model) -> None:
 
 def _show(run) -> None:
     """What a run came to: against its baselines, in each runtime, and where the report is."""
-    out.print(_metrics_table(run.metrics))
+    for part in _in_parts(run.metrics):
+        out.print(_metrics_table(part))
     if run.exports:
         out.print(_exports_table(run.exports))
     out.print(f"Report: {run.folder / 'report.html'}", soft_wrap=True, highlight=False)
@@ -370,10 +374,16 @@ def _new_folder(name: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
+def _in_parts(metrics: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
+    """Metrics for as many tables as a terminal is wide enough for."""
+    names = list(metrics)
+    return [{n: metrics[n] for n in names[i : i + size]} for i in range(0, len(names), size)]
+
+
 def _metrics_table(metrics: dict[str, Any]) -> Table:
     table = Table("on the test part", *(f"{m} {_direction(row['better'])}" for m, row in metrics.items()))
     first = next(iter(metrics.values()))
-    table.add_row("LSTM", *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
+    table.add_row(application.MODEL, *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
     for name in first["baselines"]:
         table.add_row(name, *(_figure(row["baselines"][name]) for row in metrics.values()))
     table.columns[0].no_wrap = True
@@ -382,6 +392,10 @@ def _metrics_table(metrics: dict[str, Any]) -> Table:
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else " to ".join(map(_figure, interval))
 
 
 def _direction(better: str | float) -> str:

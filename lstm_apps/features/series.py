@@ -1,19 +1,13 @@
 """One regular time series, read from what a person has: a CSV file, a table, two columns."""
 
-import csv
-import gzip
-import lzma
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.frequency import Frequency
+from lstm_apps.features.table import parse_numbers, parse_times, read_columns
 
 # Beyond this share of missing steps, filled values would drown the measured ones.
 MAX_MISSING = 0.25
@@ -68,9 +62,9 @@ def read_series(source: Any, time: str, target: str, step: str | None = None) ->
         InputError: Column missing; time unparsable, repeated, out of order or irregular; text or
             infinity among the numbers; more than a quarter not measured.
     """
-    columns, where = _columns(source, (time, target))
-    times = _parse_times(columns[time], time, where)
-    values = _parse_numbers(columns[target], target, where)
+    columns, where = read_columns(source, (time, target))
+    times = parse_times(columns[time], time, where)
+    values = parse_numbers(columns[target], target, where)
     if len(times) != len(values):
         raise InputError(f"{where}: {len(times)} times but {len(values)} values.")
     if len(times) < 2:
@@ -104,87 +98,6 @@ def fill_missing(series: Series) -> tuple[np.ndarray, int]:
         values[i] = next((v for v in earlier if not np.isnan(v)), np.nan)
     values[np.isnan(values)] = values[~np.isnan(values)][0] if (~np.isnan(values)).any() else np.nan
     return values, len(missing)
-
-
-def _columns(source: Any, names: tuple[str, ...]) -> tuple[dict[str, list], str]:
-    """The named columns, and what to call the source in a message."""
-    if isinstance(source, str | Path):
-        return _csv_columns(Path(source), names)
-    if not isinstance(source, Mapping) and not hasattr(source, "columns"):
-        raise InputError(f"Expected a CSV path or a table with columns {names}, got {type(source).__name__}.")
-    header = list(source.keys() if isinstance(source, Mapping) else source.columns)
-    _check_header(header, names, "the table")
-    return {name: list(source[name]) for name in names}, "the table"
-
-
-def _csv_columns(path: Path, names: tuple[str, ...]) -> tuple[dict[str, list], str]:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-    columns: dict[str, list] = {name: [] for name in names}
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            header = next(rows, [])
-            _check_header(header, names, str(path))
-            places = [header.index(name) for name in names]
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) <= max(places):
-                    raise InputError(
-                        f"{path}, line {rows.line_num}: {len(row)} fields, expected {len(header)}."
-                    )
-                for name, place in zip(names, places, strict=True):
-                    columns[name].append(row[place])
-    except (UnicodeDecodeError, csv.Error, OSError, EOFError, lzma.LZMAError) as error:
-        raise InputError(f"{path} is not a readable CSV file: {error}.") from error
-    return columns, str(path)
-
-
-def _check_header(header: list, names: tuple[str, ...], where: str) -> None:
-    for name in names:
-        if name not in header:
-            shown = ", ".join(map(str, header[:20])) or "none"
-            raise InputError(
-                f"{where} has no column {name!r}; it has: {shown}. "
-                "Name the columns with --time and --target when training."
-            )
-
-
-def _parse_times(cells: list, column: str, where: str) -> np.ndarray:
-    times = np.empty(len(cells), "datetime64[s]")
-    for row, cell in enumerate(cells, start=1):
-        try:
-            moment = cell if isinstance(cell, datetime) else None
-            if isinstance(cell, str):
-                moment = datetime.fromisoformat(cell.strip())
-            if moment is not None and moment.tzinfo is not None:
-                moment = moment.astimezone(UTC).replace(tzinfo=None)
-            times[row - 1] = np.datetime64(cell if moment is None else moment, "s")
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{where}, row {row}: {column!r} is {cell!r}, expected a time in ISO 8601, "
-                "for instance 2010-11-26T21:00."
-            ) from error
-        if np.isnat(times[row - 1]):
-            raise InputError(f"{where}, row {row}: {column!r} is empty.")
-    return times
-
-
-def _parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
-    values = np.empty(len(cells), np.float64)
-    for row, cell in enumerate(cells, start=1):
-        text = cell.strip() if isinstance(cell, str) else cell
-        if text is None or (isinstance(text, str) and text.lower() in ("", "?", "nan", "na", "null")):
-            text = math.nan
-        try:
-            values[row - 1] = float(text)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{where}, row {row}: {column!r} is {cell!r}, expected a number.") from error
-        if math.isinf(values[row - 1]):
-            raise InputError(f"{where}, row {row}: {column!r} is infinite, expected a number.")
-    return values
 
 
 def _check_ascending(times: np.ndarray, where: str) -> None:

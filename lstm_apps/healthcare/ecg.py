@@ -21,7 +21,7 @@ from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, COLUMNS, WINDOW, BeatFeatures, beat_table
-from lstm_apps.healthcare import baselines
+from lstm_apps.healthcare import ecg_baselines as baselines
 
 CLASSES = ("N", "S", "V", "F")
 SCORED = ("N", "S", "V")  # F is what even people do not agree on
@@ -170,7 +170,7 @@ class Ecg(Application):
         return scores
 
     def pictures(self, features: BeatFeatures, data: Data, run: Run) -> list[Picture]:
-        from lstm_apps.healthcare.pictures import confusion_by_patient, strip
+        from lstm_apps.healthcare.ecg_pictures import confusion_by_patient, strip
 
         found = self._labels(features, data, run)
         return [

@@ -1,0 +1,177 @@
+"""Stays in intensive care: vital signs, and what became of the patient."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.vitals import GAP, NAMES, Readings, possible, read_rows
+
+LAYOUT = (
+    "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
+    "patient, time, variable and value, where variables are CLIF's vital signs "
+    f"({', '.join(NAMES)}) and, as events without a value, death and transfer_up"
+)
+_LEVELS = {"ward": 0, "stepdown": 1, "icu": 2}
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A patient's readings without a gap of more than `GAP`; times are seconds since 1970."""
+
+    patient: str
+    readings: Readings
+    death: int | None  # if the patient died in hospital
+    transfers_up: tuple[int, ...]  # to a unit for sicker patients
+    sex: str = ""
+    age: float | None = None  # years, at admission
+
+
+def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
+    """All stays, and how many readings of each vital sign were left out because they cannot be.
+
+    Args:
+        path: See `LAYOUT`.
+        columns: The names of the columns of a CSV file.
+
+    Raises:
+        InputError: Neither of the layouts, or no stay in it.
+    """
+    whole, left_out = _read_clif(path) if path.is_dir() else _read_csv(path, columns)
+    stays = [part for stay in whole for part in _without_gaps(stay)]
+    if not stays:
+        raise InputError(f"{path} has no readings of vital signs that could be real; expected {LAYOUT}.")
+    return stays, left_out
+
+
+def _without_gaps(stay: Stay) -> Iterator[Stay]:
+    seconds = stay.readings.seconds
+    for part in np.split(np.arange(len(seconds)), np.flatnonzero(np.diff(seconds) > GAP) + 1):
+        if len(part):
+            yield Stay(
+                stay.patient,
+                Readings(*(a[part] for a in stay.readings)),
+                stay.death,
+                stay.transfers_up,
+                stay.sex,
+                stay.age,
+            )
+
+
+def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
+    patients, times, names, values = read_rows(path, columns)
+    if (patients == "").any():
+        raise InputError(f"{path} must say of every row which patient it is of: column {columns['patient']}.")
+    seconds = times.astype(np.int64)
+    stays = []
+    for patient in dict.fromkeys(patients.tolist()):
+        mine = patients == patient
+        events = {e: seconds[mine & (names == e)].tolist() for e in ("death", "transfer_up")}
+        readings = Readings.of(seconds[mine], names[mine], values[mine])
+        deaths = events["death"]
+        stays.append(Stay(patient, readings, deaths[0] if deaths else None, tuple(events["transfer_up"])))
+    return stays, _left_out(names, values)
+
+
+def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
+    vitals = _table(
+        folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
+    )
+    hospitalization = _table(
+        folder, "hospitalization", "hospitalization_id", "patient_id", "discharge_dttm", "discharge_category",
+        "age_at_admission",
+    )  # fmt: skip
+    patient = _table(folder, "patient", "patient_id", "sex_category", "death_dttm")
+    adt = _table(folder, "adt", "hospitalization_id", "in_dttm", "location_category")
+
+    names, values = vitals["vital_category"].astype(str), vitals["vital_value"].astype(float)
+    left_out = _left_out(names, values)
+    # Two of one kind at once, where one was measured in the artery: that one.
+    arterial = np.array(["art" in str(n).lower() for n in vitals["vital_name"]])
+    order = np.lexsort((~arterial, names, vitals["recorded_dttm"], vitals["hospitalization_id"].astype(str)))
+    keys = [vitals[c][order] for c in ("hospitalization_id", "recorded_dttm", "vital_category")]
+    first = np.ones(len(order), bool)
+    first[1:] = np.any([k[1:] != k[:-1] for k in keys], axis=0)
+    kept = order[first]
+    ids, seconds = vitals["hospitalization_id"][kept].astype(str), vitals["recorded_dttm"][kept]
+    names, values = names[kept], values[kept]
+
+    up = _transfers_up(adt)
+    row_of = {str(p): i for i, p in enumerate(patient["patient_id"])}
+    stays = []
+    for i, identity in enumerate(hospitalization["hospitalization_id"].astype(str)):
+        begin, end = np.searchsorted(ids, identity), np.searchsorted(ids, identity, side="right")
+        person = str(hospitalization["patient_id"][i])
+        at = row_of.get(person)
+        death = None
+        if hospitalization["discharge_category"][i] == "Expired":
+            # A discharge may be a bare date, up to a day before the death.
+            known = int(patient["death_dttm"][at]) if at is not None else _NEVER
+            death = known if known != _NEVER else int(hospitalization["discharge_dttm"][i])
+        stays.append(
+            Stay(
+                person,
+                Readings.of(seconds[begin:end], names[begin:end], values[begin:end]),
+                death,
+                tuple(up.get(identity, ())),
+                str(patient["sex_category"][at] or "") if at is not None else "",
+                _age(hospitalization["age_at_admission"][i]),
+            )
+        )
+    return stays, left_out
+
+
+_NEVER = np.iinfo(np.int64).min
+
+
+def _table(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray]:
+    """Columns of a CLIF table; times are seconds since 1970, `_NEVER` where there is none."""
+    import pyarrow
+    import pyarrow.parquet
+
+    files = [folder / f"{prefix}{name}.parquet" for prefix in ("clif_", "")]
+    file = next((f for f in files if f.is_file()), None)
+    if file is None:
+        raise InputError(f"There is no {files[0].name} in {folder}; expected {LAYOUT}.")
+    try:
+        table = pyarrow.parquet.read_table(file, columns=list(columns))
+        missing = sorted(set(columns) - set(table.column_names))
+        if missing:
+            raise InputError(f"{file} has no column {missing[0]!r}.")
+        return {name: _array(table[name]) for name in columns}
+    except (pyarrow.ArrowException, OSError, TypeError) as error:
+        raise InputError(f"{file} is no CLIF table that can be read: {first_line(error)}") from error
+
+
+def _array(column: Any) -> np.ndarray:
+    import pyarrow
+
+    if pyarrow.types.is_timestamp(column.type):
+        seconds = column.cast(pyarrow.timestamp("s", column.type.tz), safe=False).cast(pyarrow.int64())
+        return seconds.fill_null(_NEVER).to_numpy()
+    return column.to_numpy()
+
+
+def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    """When each hospitalization went from a ward or from intermediate care to more care."""
+    up: dict[str, list[int]] = {}
+    order = np.lexsort((adt["in_dttm"], adt["hospitalization_id"].astype(str)))
+    for before, now in pairwise(order):
+        identity = str(adt["hospitalization_id"][now])
+        before_level, level = (_LEVELS.get(str(adt["location_category"][i]), -1) for i in (before, now))
+        if identity == str(adt["hospitalization_id"][before]) and 0 <= before_level < level:
+            up.setdefault(identity, []).append(int(adt["in_dttm"][now]))
+    return up
+
+
+def _age(value: Any) -> float | None:
+    return None if value is None or np.isnan(float(value)) else float(value)
+
+
+def _left_out(names: np.ndarray, values: np.ndarray) -> dict[str, int]:
+    wrong = ~possible(names, values) & ~np.isnan(values)
+    return {n: count for n in NAMES if (count := int((wrong & (names == n)).sum()))}

@@ -1,0 +1,116 @@
+"""Columns of a table as a person has it: a CSV file, a dict of lists, a DataFrame."""
+
+import csv
+import gzip
+import lzma
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.errors import InputError
+
+
+def read_columns(
+    source: Any, names: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[dict[str, list], str]:
+    """The columns `names`, and those of `optional` that are there; and what to call the source in a
+    message.
+
+    Args:
+        source: Path of a CSV file with a header (plain, .gz or .xz), or a table: anything that
+            gives a column by `source[name]`, such as a dict of lists or a pandas DataFrame.
+        names: Columns that must be there.
+        optional: Columns that may be.
+
+    Raises:
+        InputError: No table, or without a column.
+    """
+    if isinstance(source, str | Path):
+        return _csv_columns(Path(source), names, optional)
+    if not isinstance(source, Mapping) and not hasattr(source, "columns"):
+        raise InputError(f"Expected a CSV path or a table with columns {names}, got {type(source).__name__}.")
+    header = list(source.keys() if isinstance(source, Mapping) else source.columns)
+    _check_header(header, names, "the table")
+    wanted = [*names, *(name for name in optional if name in header)]
+    return {name: list(source[name]) for name in wanted}, "the table"
+
+
+def _csv_columns(
+    path: Path, names: tuple[str, ...], optional: tuple[str, ...]
+) -> tuple[dict[str, list], str]:
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            _check_header(header, names, str(path))
+            wanted = [*names, *(name for name in optional if name in header)]
+            columns: dict[str, list] = {name: [] for name in wanted}
+            places = [header.index(name) for name in wanted]
+            for row in rows:
+                if not row:
+                    continue
+                if len(row) <= max(places):
+                    raise InputError(
+                        f"{path}, line {rows.line_num}: {len(row)} fields, expected {len(header)}."
+                    )
+                for name, place in zip(wanted, places, strict=True):
+                    columns[name].append(row[place])
+    except (UnicodeDecodeError, csv.Error, OSError, EOFError, lzma.LZMAError) as error:
+        raise InputError(f"{path} is not a readable CSV file: {error}.") from error
+    return columns, str(path)
+
+
+def _check_header(header: list, names: tuple[str, ...], where: str) -> None:
+    for name in names:
+        if name not in header:
+            shown = ", ".join(map(str, header[:20])) or "none"
+            raise InputError(
+                f"{where} has no column {name!r}; it has: {shown}. "
+                "Name the columns when training: --column ROLE=NAME."
+            )
+
+
+def parse_times(cells: list, column: str, where: str) -> np.ndarray:
+    """Cells as datetime64[s]: ISO 8601 text, datetime objects or datetime64; those with a UTC offset are
+    turned to UTC. Anything else is an InputError that names the row."""
+    times = np.empty(len(cells), "datetime64[s]")
+    for row, cell in enumerate(cells, start=1):
+        try:
+            moment = cell if isinstance(cell, datetime) else None
+            if isinstance(cell, str):
+                moment = datetime.fromisoformat(cell.strip())
+            if moment is not None and moment.tzinfo is not None:
+                moment = moment.astimezone(UTC).replace(tzinfo=None)
+            times[row - 1] = np.datetime64(cell if moment is None else moment, "s")
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{where}, row {row}: {column!r} is {cell!r}, expected a time in ISO 8601, "
+                "for instance 2010-11-26T21:00."
+            ) from error
+        if np.isnat(times[row - 1]):
+            raise InputError(f"{where}, row {row}: {column!r} is empty.")
+    return times
+
+
+def parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
+    """Cells as float64, NaN where they are empty, "?" or NaN. Text and infinity are an InputError that
+    names the row."""
+    values = np.empty(len(cells), np.float64)
+    for row, cell in enumerate(cells, start=1):
+        text = cell.strip() if isinstance(cell, str) else cell
+        if text is None or (isinstance(text, str) and text.lower() in ("", "?", "nan", "na", "null")):
+            text = math.nan
+        try:
+            values[row - 1] = float(text)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{where}, row {row}: {column!r} is {cell!r}, expected a number.") from error
+        if math.isinf(values[row - 1]):
+            raise InputError(f"{where}, row {row}: {column!r} is infinite, expected a number.")
+    return values

@@ -1,0 +1,169 @@
+"""How good risks are, hour by hour and as alarms; for the intervals, patients are drawn anew."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_apps.application import Estimate, Metric, Scores
+from lstm_apps.features.vitals import Alarms
+
+ALARMS_A_DAY = 2.0  # that a ward is ready to hear for each patient
+AUROC = Metric("AUROC", "higher", "how often an hour before an event has more risk than another hour")
+AUPRC = Metric("AUPRC", "higher", "average precision; chance is the share of hours before an event")
+BRIER = Metric("Brier score", "lower", "mean squared distance of the risk from what came")
+CALIBRATION = Metric(
+    "calibration error", "lower", "mean distance of risk and share of events, over tenths of the hours"
+)
+ALARM_RATE = Metric(
+    "alarms per patient day", ALARMS_A_DAY, "how many there are at the threshold found without the test part"
+)
+FORETOLD = Metric(
+    "events foretold", "higher", "share of the events that an alarm came before, at that threshold"
+)
+LEAD_TIME = Metric("lead time", "higher", "median hours from the alarm to the event that it foretold")
+BINS = 10
+_DRAWS = 300
+_THRESHOLDS = 100  # that are tried
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hours of which is asked whether an event comes, stay by stay in the order of time."""
+
+    patient: np.ndarray  # (hours,)
+    stay: np.ndarray  # (hours,) a number for each
+    end: np.ndarray  # (hours,) seconds since 1970
+    comes: np.ndarray  # (hours,) of booleans: the answer
+    onset: np.ndarray  # (hours,) seconds since 1970 of the event, where one comes
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+
+def hour_scores(asked: Asked, risk: np.ndarray, probability: bool = True) -> Scores:
+    """AUROC and AUPRC of risks (hours,); Brier score and calibration error if they are probabilities. What
+    cannot be said where all hours or none come before an event is left out."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    figures = {AUROC: roc_auc_score, AUPRC: average_precision_score}
+    if probability:
+        figures |= {BRIER: _brier, CALIBRATION: _calibration_error}
+    if not 0 < asked.comes.sum() < len(asked):
+        del figures[AUROC], figures[AUPRC]
+    draws = [d for d in _drawn(asked.patient) if 0 < asked.comes[d].sum() < len(d)]
+    return {
+        metric.name: Estimate(
+            float(of(asked.comes, risk)), _interval([of(asked.comes[d], risk[d]) for d in draws])
+        )
+        for metric, of in figures.items()
+    }
+
+
+def alarm_scores(asked: Asked, risk: np.ndarray, threshold: float) -> Scores:
+    """What alarms at a threshold come to."""
+    table, leads = _alarm_table(asked, risk, threshold)
+    patients = np.arange(len(table))
+    rng = np.random.default_rng(0)
+    drawn = np.stack([table[rng.choice(patients, len(patients))].sum(axis=0) for _ in range(_DRAWS)])
+
+    def ratio(over: np.ndarray, under: np.ndarray, factor: float = 1.0) -> np.ndarray:
+        return factor * over / np.maximum(under, 1)
+
+    alarms, hours, foretold, all_events = table.sum(axis=0)
+    scores = {
+        ALARM_RATE.name: Estimate(
+            float(ratio(alarms, hours, 24)), _interval(ratio(drawn[:, 0], drawn[:, 1], 24))
+        )
+    }
+    if all_events:
+        scores[FORETOLD.name] = Estimate(
+            float(ratio(foretold, all_events)), _interval(ratio(drawn[:, 2], drawn[:, 3]))
+        )
+    if leads:
+        scores[LEAD_TIME.name] = Estimate(float(np.median(leads)))
+    return scores
+
+
+def threshold_for(asked: Asked, risk: np.ndarray) -> float:
+    """The threshold at which there are closest to `ALARMS_A_DAY`."""
+    tried = np.unique(np.quantile(risk, np.linspace(0.3, 0.999, _THRESHOLDS)))
+    return float(min(tried, key=lambda t: abs(alarm_rate(asked, risk, t) - ALARMS_A_DAY)))
+
+
+def alarm_rate(asked: Asked, risk: np.ndarray, threshold: float) -> float:
+    """Alarms per patient day."""
+    return float(24 * heard(asked, risk, threshold).sum() / max(1, len(asked)))
+
+
+def alarm_curve(asked: Asked, risk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Alarms per patient day, and the share of events foretold, over thresholds."""
+    points = []
+    for threshold in np.unique(np.quantile(risk, np.linspace(0, 1, 40))):
+        alarms, hours, foretold, events = _alarm_table(asked, risk, threshold)[0].sum(axis=0)
+        points.append((24 * alarms / hours, foretold / max(1, events)))
+    rates, shares = zip(*points, strict=True)
+    return np.array(rates), np.array(shares)
+
+
+def heard(asked: Asked, risk: np.ndarray, threshold: float) -> np.ndarray:
+    """(hours,) of booleans: at which there is an alarm."""
+    found = np.zeros(len(asked), bool)
+    alarms = None
+    for i in range(len(asked)):
+        if alarms is None or asked.stay[i] != asked.stay[i - 1]:
+            alarms = Alarms(threshold)
+        found[i] = alarms.hear(int(asked.end[i]), float(risk[i]))
+    return found
+
+
+def _alarm_table(asked: Asked, risk: np.ndarray, threshold: float) -> tuple[np.ndarray, list[float]]:
+    """Of each patient alarms, hours, events foretold and all events, (patients, 4); and the hours from
+    alarm to event."""
+    patients, of = np.unique(asked.patient, return_inverse=True)
+    alarm = heard(asked, risk, threshold)
+    table = np.zeros((len(patients), 4))
+    np.add.at(table[:, 0], of, alarm)
+    np.add.at(table[:, 1], of, 1)
+    leads: dict[tuple[int, int], float | None] = {}
+    for i in np.flatnonzero(asked.comes):
+        event = (int(asked.stay[i]), int(asked.onset[i]))
+        if event not in leads:
+            table[of[i], 3] += 1
+            leads[event] = None
+        if alarm[i] and leads[event] is None:
+            table[of[i], 2] += 1
+            leads[event] = (event[1] - int(asked.end[i])) / 3600
+    return table, [lead for lead in leads.values() if lead is not None]
+
+
+def reliability(comes: np.ndarray, risk: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean risk, share of events and size of each tenth of the hours, by rising risk."""
+    tenths = [t for t in np.array_split(np.argsort(risk, kind="stable"), BINS) if len(t)]
+    return (
+        np.array([risk[t].mean() for t in tenths]),
+        np.array([comes[t].mean() for t in tenths]),
+        np.array([len(t) for t in tenths]),
+    )
+
+
+def _brier(comes: np.ndarray, risk: np.ndarray) -> float:
+    return float(np.mean((risk - comes) ** 2))
+
+
+def _calibration_error(comes: np.ndarray, risk: np.ndarray) -> float:
+    means, shares, sizes = reliability(comes, risk)
+    return float((np.abs(means - shares) * sizes).sum() / sizes.sum())
+
+
+def _drawn(patient: np.ndarray) -> list[np.ndarray]:
+    """Hours of as many patients as there are, drawn with replacement."""
+    hours = [np.flatnonzero(patient == p) for p in np.unique(patient)]
+    rng = np.random.default_rng(0)
+    return [np.concatenate([hours[i] for i in rng.choice(len(hours), len(hours))]) for _ in range(_DRAWS)]
+
+
+def _interval(values) -> tuple[float, float] | None:
+    if not len(values):
+        return None
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,335 @@
+"""`vitals`: will a patient deteriorate in the next hours? For research, not a medical device."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request, Scores
+from lstm_apps.data import sources
+from lstm_apps.data.icu import LAYOUT, Stay, read_stays
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.features.vitals import (
+    COLUMNS,
+    HORIZON,
+    NAMES,
+    STRETCH,
+    WARM_UP,
+    VitalsFeatures,
+    stretches,
+)
+from lstm_apps.healthcare import vitals_baselines as baselines
+from lstm_apps.healthcare.deterioration import KINDS, Course, course
+from lstm_apps.healthcare.risk import (
+    ALARM_RATE,
+    AUPRC,
+    AUROC,
+    BRIER,
+    CALIBRATION,
+    FORETOLD,
+    LEAD_TIME,
+    Asked,
+    alarm_scores,
+    hour_scores,
+    threshold_for,
+)
+
+FOLDS = 5
+MEMBERS = 4
+CROP, STRIDE = 48, 24  # hours of a training example, and from one to the next
+_CHECKS = 16
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Patients to learn from, in `MEMBERS` groups: each member of the model learns from the others'
+    patients and is held against those of its own group. So every patient here is both learnt from and new
+    to a member, and no member is ever judged by whom it knows."""
+
+    courses: list[Course]
+    held_out: bool  # whether members see their own group, to be judged, or the others, to learn
+
+    def group(self, patient: str) -> int:
+        patients = sorted({c.stay.patient for c in self.courses}, key=_shuffled)
+        return patients.index(patient) % MEMBERS
+
+
+class Vitals(Application):
+    """Risk of deterioration, asked every hour, of patients never seen."""
+
+    name = "vitals"
+    domain = "healthcare"
+    summary = f"Warn of deterioration in the next {HORIZON} hours from the vital signs of intensive care"
+    dataset = "clif-demo"
+    layout = LAYOUT
+    roles = {  # noqa: RUF012
+        "patient": "patient",
+        "time": "time",
+        "variable": "variable",
+        "value": "value",
+    }
+    metrics = (AUROC, AUPRC, BRIER, CALIBRATION, ALARM_RATE, FORETOLD, LEAD_TIME)
+    outputs = ("risk",)
+    stream_outputs = ("risk",)
+    baselines = (baselines.NEWS2, baselines.LAST_MAP, *baselines.FITTED)
+    notice = RESEARCH_ONLY
+    presets = {  # noqa: RUF012
+        "quick": {
+            "units": 16,
+            "epochs": 6,
+            "batch_size": 16,
+            "dropout": 0.3,
+            "learning_rate": 4e-3,
+            "weight_decay": 1e-2,
+        },
+        "full": {
+            "units": 32,
+            "epochs": 16,
+            "batch_size": 16,
+            "dropout": 0.3,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-2,
+            "patience": 8,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        columns = self.columns(request, fold=True)
+        fold = request.fold or "1"
+        if fold not in self.folds(request):
+            raise unknown_name("fold", fold, self.folds(request))
+        found = sources.find(request.path or self.dataset)
+        stays, left_out = read_stays(found.path, columns)
+        courses = [c for c in map(course, stays) if c.asked.any()]
+        patients = sorted({c.stay.patient for c in courses}, key=_shuffled)
+        tested = set(patients[int(fold) - 1 :: FOLDS])
+        parts = [[c for c in courses if (c.stay.patient in tested) == wanted] for wanted in (False, True)]
+        for part, least in zip(parts, (MEMBERS, 1), strict=True):
+            ill = {c.stay.patient for c in part if (c.asked & c.comes).any()}
+            if len(ill) < least:
+                raise InputError(
+                    f"Of {len(patients)} patients, {len(ill)} to {'test' if least == 1 else 'learn from'} "
+                    f"deteriorate at an hour that can be asked of; it takes {least} at least."
+                )
+        train, test = parts
+        return Data(
+            Cohort(train, held_out=False),
+            Cohort(train, held_out=True),
+            test,
+            provenance={
+                **found.provenance(),
+                "unit": "",
+                "columns": columns,
+                "question": f"does an event come within {HORIZON} h: {', '.join(KINDS)}",
+                "split": f"by patient: fifth {fold} of {FOLDS} to test; the others validate the members "
+                f"of the model that did not learn from them",
+                "readings_left_out_as_impossible": left_out,
+                "train": _counts(train),
+                "test": _counts(test),
+            },
+        )
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """Fifths of the patients, each to be tested on once."""
+        return tuple(str(i + 1) for i in range(FOLDS))
+
+    def fit_features(self, data: Data) -> VitalsFeatures:
+        return VitalsFeatures.fit(data.provenance["columns"], [c.rows for c in data.train.courses])
+
+    def examples(self, features: VitalsFeatures, records: Cohort) -> "HourExamples":
+        return HourExamples(features, records)
+
+    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.models import early_warning
+
+        # Whether a value was measured is a number as it is; hours since are parts of a day.
+        others = [1.0] * len(NAMES) + [24.0] * len(NAMES)
+        return early_warning(
+            columns=COLUMNS,
+            mean=[*features.mean, *[0.0] * len(others)],
+            std=[*features.std, *others],
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            members=MEMBERS,
+        )
+
+    def loss(self, features: VitalsFeatures):
+        import keras
+
+        return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
+
+    def finish(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+        """Sets the calibration and the threshold of alarms, from what each member says of the patients
+        that it did not learn from."""
+        from scipy.special import expit
+        from sklearn.linear_model import LogisticRegression
+
+        cohort: Cohort = data.validation
+
+        def held_out(c: Course) -> np.ndarray:
+            own = cohort.group(c.stay.patient)
+            # As `risks` has it, of one member instead of their mean.
+            return features.risks(
+                lambda inputs: {"risk": model.predict(inputs, verbose=0)["member_logits"][..., own, :]},
+                c.rows,
+            )
+
+        asked = _asked(cohort.courses)
+        logits = np.concatenate([held_out(c)[c.asked] for c in cohort.courses])
+        fitted = LogisticRegression(C=1e3).fit(logits[:, None], asked.comes)
+        slope, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+        model.get_layer("calibrated").set_weights([np.float32(slope), np.float32(shift)])
+        return replace(features, threshold=threshold_for(asked, expit(slope * logits + shift)))
+
+    def score(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+        return hour_scores(_asked(data.test), self._risks(features, data, run))
+
+    def score_stream(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+        """The alarms of the test patients, whose stays `run` gets from the beginning to the end."""
+        risks = []
+        for c in data.test:
+            length = -(-len(c.rows) // STRETCH) * STRETCH  # of few different lengths, each of which compiles
+            hours = np.zeros((1, length, COLUMNS), np.float32)
+            hours[0, : len(c.rows)] = features.encode(c.rows)
+            risks.append(run({"hours": hours})["risk"][0, : len(c.rows), 0][c.asked])
+        return alarm_scores(_asked(data.test), np.concatenate(risks), features.threshold)
+
+    def score_baselines(self, features: VitalsFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        asked = _asked(data.test)
+        for name, risk, threshold in self._baseline_risks(data):
+            scores = hour_scores(asked, risk, name not in baselines.SCORES_ONLY)
+            yield name, {**scores, **alarm_scores(asked, risk, threshold)}
+
+    def score_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+        asked = _asked([c for _, data, _ in folds for c in data.test])
+        risk = np.concatenate([self._risks(features, data, run) for features, data, run in folds])
+        yield MODEL, hour_scores(asked, risk)
+        for parts in zip(*(self._baseline_risks(data) for _, data, _ in folds), strict=True):
+            name = parts[0][0]
+            risk = np.concatenate([part[1] for part in parts])
+            yield name, hour_scores(asked, risk, name not in baselines.SCORES_ONLY)
+
+    def _risks(self, features: VitalsFeatures, data: Data, run: Run) -> np.ndarray:
+        """(hours,) of all test hours that are asked of."""
+        return np.concatenate([features.risks(run, c.rows)[c.asked] for c in data.test])
+
+    def _baseline_risks(self, data: Data) -> Iterator[tuple[str, np.ndarray, float]]:
+        """Name, risks of the test hours, and the threshold of alarms, which the test part has no say in."""
+        train: list[Course] = data.train.courses
+        known = _asked(train)
+        parts = [(c.stay.patient, c.rows, c.asked, c.comes[c.asked]) for c in train]
+        for name, held_out, risk in baselines.risks(parts, [(c.rows, c.asked) for c in data.test]):
+            yield name, risk, threshold_for(known, held_out)
+
+    def pictures(self, features: VitalsFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.healthcare.vitals_pictures import alarm_curves, monitor, reliability_plot, subgroups
+
+        asked, risk = _asked(data.test), self._risks(features, data, run)
+        simple = {
+            name: np.concatenate([score(c.rows)[c.asked] for c in data.test])
+            for name, score in ((baselines.NEWS2, baselines.news2), (baselines.LAST_MAP, baselines.last_map))
+        }
+        return [
+            monitor(data.test, [features.risks(run, c.rows) for c in data.test], features.threshold),
+            reliability_plot(asked, risk),
+            alarm_curves(asked, {MODEL: risk, **simple}),
+            subgroups(data.test, asked, risk),
+        ]
+
+    def checks(self, features: VitalsFeatures, data: Data) -> Arrays:
+        parts = [p for c in data.test for p in stretches(c.rows) if len(p) == STRETCH]
+        if not parts:
+            raise InputError(f"No stay of the test part has {STRETCH} hours.")
+        chosen = np.unique(np.linspace(0, len(parts) - 1, _CHECKS).astype(int))
+        return {"hours": np.stack([features.encode(parts[i]) for i in chosen])}
+
+    def output_scale(self, features: VitalsFeatures) -> float:
+        return 1.0  # probabilities
+
+    def sample_input(self, features: VitalsFeatures, data: Data) -> dict[str, list]:
+        stay: Stay = data.test[0].stay
+        seconds, vitals, values = (a[:200] for a in stay.readings)
+        cells = {
+            "patient": [stay.patient] * len(seconds),
+            "time": seconds.astype("datetime64[s]").astype(str).tolist(),
+            "variable": [NAMES[v] for v in vitals],
+            "value": values.tolist(),
+        }
+        return {features.columns[role]: column for role, column in cells.items()}
+
+
+class HourExamples:
+    """Stretches of hours of one stay: in training `CROP` of them, from a little earlier or later each time;
+    otherwise as the finished model reads them. Hours that are not asked of have no weight, nor has a
+    patient of another group than a member may see."""
+
+    def __init__(self, features: VitalsFeatures, cohort: Cohort):
+        self._features, self._held_out = features, cohort.held_out
+        self._size = STRETCH if cohort.held_out else CROP
+        step = STRETCH - WARM_UP if cohort.held_out else STRIDE
+        self._places = [
+            (c, start)
+            for c in cohort.courses
+            for start in range(0, max(1, len(c.rows) - WARM_UP), step)
+            if c.asked[start : start + self._size].any()
+        ]
+        groups = {c.stay.patient: cohort.group(c.stay.patient) for c in cohort.courses}
+        own = np.eye(MEMBERS, dtype=np.float32)
+        self._members = {p: own[g] if cohort.held_out else 1 - own[g] for p, g in groups.items()}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        shape = (len(indices), self._size)
+        hours = np.zeros((*shape, COLUMNS), np.float32)
+        comes = np.zeros((*shape, MEMBERS), np.float32)
+        weights = np.zeros((*shape, MEMBERS), np.float32)
+        for row, i in enumerate(indices):
+            c, start = self._places[i]
+            if rng is not None:
+                start += int(rng.integers(-STRIDE // 2, STRIDE // 2 + 1))
+                start = max(0, min(start, len(c.rows) - self._size))
+            part = slice(start, start + self._size)
+            count = len(c.rows[part])
+            counts = c.asked[part].astype(np.float32)
+            if self._held_out and start:
+                counts[:WARM_UP] = 0  # they were judged in the stretch before
+            hours[row, :count] = self._features.encode(c.rows[part])
+            comes[row, :count] = c.comes[part, None]
+            weights[row, :count] = counts[:, None] * self._members[c.stay.patient]
+        return {"hours": hours}, {"member_logits": comes[..., None]}, {"member_logits": weights}
+
+
+def _shuffled(patient: str) -> bytes:
+    """An order of patients that depends on their names alone."""
+    return hashlib.sha256(patient.encode()).digest()
+
+
+def _asked(courses: list[Course]) -> Asked:
+    return Asked(
+        patient=np.concatenate([[c.stay.patient] * int(c.asked.sum()) for c in courses]),
+        stay=np.concatenate([np.full(int(c.asked.sum()), i) for i, c in enumerate(courses)]),
+        end=np.concatenate([c.ends[c.asked] for c in courses]),
+        comes=np.concatenate([c.comes[c.asked] for c in courses]),
+        onset=np.concatenate([c.onset[c.asked] for c in courses]),
+    )
+
+
+def _counts(courses: list[Course]) -> dict[str, Any]:
+    asked = _asked(courses)
+    kinds = Counter(k for c in courses for k in c.kind[c.asked].tolist() if k)
+    return {
+        "patients": len(set(asked.patient.tolist())),
+        "stays": len(courses),
+        "hours asked of": len(asked),
+        "hours before an event": {**{k: kinds[k] for k in KINDS}, "all": int(asked.comes.sum())},
+    }
+
+
+VITALS = Vitals()
