@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 import warnings
 from contextlib import contextmanager
@@ -453,9 +454,13 @@ def _plain(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
     if isinstance(value, np.ndarray):
-        return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
-    return value
+        return _plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
+    if isinstance(value, np.datetime64):
+        return str(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @contextmanager

@@ -9,15 +9,20 @@ from check_application import check_application
 from hearts import RATE, heart, write_records
 from recordings import word, write_recordings
 from typer.testing import CliRunner
+from wards import as_table, patient, write_ward
 
 from lstm_apps import application, runtime
 from lstm_apps.cli import app
+from lstm_apps.errors import InputError
+from lstm_apps.healthcare import vitals, vitals_baselines
+from training.config import Config
+from training.crossvalidate import cross_validate
 
 pytestmark = pytest.mark.slow
 
 
 def test_every_application_is_checked_here():
-    assert set(application.names()) == {"energy", "speech-commands", "sentiment", "ecg"}
+    assert set(application.names()) == {"energy", "speech-commands", "sentiment", "ecg", "vitals"}
 
 
 def test_energy(household_csv, tmp_path):
@@ -89,3 +94,59 @@ def test_ecg(tmp_path):
         np.testing.assert_allclose(
             [b["probability"] for b in found], expected["probability"][: len(found)], atol=1e-4
         )
+
+
+def test_vitals(tmp_path):
+    path = write_ward(tmp_path / "ward.csv")
+    table = as_table(patient("new", seed=99))
+    bad = [
+        str(tmp_path / "none.csv"),
+        {"time": [], "variable": [], "value": []},
+        {**table, "value": ["x"] * len(table["time"])},
+        {**table, "value": [float("nan")] * len(table["time"])},
+        {**table, "variable": ["mood"] * len(table["time"])},
+        "x" * 100,
+    ]
+    run = check_application("vitals", path, tmp_path, bad, epochs=3, steps_per_epoch=None, units=8)
+    assert run.metrics["AUROC"]["model"] > 0.6
+    whole = runtime.load(run.folder / "model.onnx").predict(table)
+    assert whole["alarm"].dtype == bool
+    assert np.isfinite(whole["risk"]).sum() > 80
+    # What comes in piece by piece is told as at once, but for what the first hours before a stretch said.
+    for file in ("model.step.onnx", "model.step.tflite"):
+        stream = runtime.load(run.folder / file).stream()
+        rows = patient("new", seed=99)
+        found = [hour for i in range(0, len(rows), 45) for hour in stream.push(as_table(rows[i : i + 45]))]
+        found += stream.end()
+        assert [str(h["time"]) for h in found] == whole["time"].astype(str).tolist()
+        assert [h["status"] for h in found] == whole["status"].tolist()
+        np.testing.assert_allclose([h["risk"] for h in found][:72], whole["risk"][:72], atol=1e-5)
+        np.testing.assert_allclose([h["risk"] for h in found], whole["risk"], atol=0.05)
+        with pytest.raises(InputError, match="a stream is of one"):
+            stream.push(as_table([*patient("a", 2), *patient("b", 2)]))
+    one_row = tmp_path / "one.csv"
+    one_row.write_text("time,variable,value\n2026-01-01T10:05,map,80\n")
+    said = CliRunner().invoke(app, ["predict", str(run.folder / "model.onnx"), str(one_row), "--json"])
+    assert json.loads(said.stdout) == {
+        "patient": [""],
+        "time": ["2026-01-01T11:00:00"],
+        "risk": [None],
+        "status": ["too little measured"],
+        "alarm": [False],
+    }
+    assert CliRunner().invoke(app, ["predict", str(run.folder / "model.onnx"), str(path)]).exit_code == 0
+
+
+def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch):
+    grids = vitals_baselines._grids()
+    monkeypatch.setattr(vitals_baselines, "_grids", lambda: tuple(grid[:1] for grid in grids))
+    monkeypatch.setattr(vitals, "FOLDS", 2)
+    path = write_ward(tmp_path / "ward.csv")
+    config = Config.of(application.get("vitals"), "quick", data=str(path), epochs=1, units=4)
+    found = cross_validate(config, tmp_path / "folds", progress=lambda _: None, verbose=0)
+    auroc = found["AUROC"]
+    assert set(auroc["folds"]) == {"1", "2"}
+    low, high = auroc["together"]["interval"]
+    assert low <= auroc["together"]["value"] <= high
+    for baseline in application.get("vitals").baselines:
+        assert 0 <= auroc["baselines"][baseline]["together"]["value"] <= 1

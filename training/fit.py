@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import lstm_apps.models  # noqa: F401  (registers the layers that a saved model names)
 from lstm_apps import application
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features

@@ -87,10 +87,10 @@ class Vitals(Application):
             "weight_decay": 1e-2,
         },
         "full": {
-            "units": 32,
+            "units": 64,
             "epochs": 16,
             "batch_size": 16,
-            "dropout": 0.3,
+            "dropout": 0.5,
             "learning_rate": 3e-3,
             "weight_decay": 1e-2,
             "patience": 8,

@@ -82,6 +82,8 @@ def risks(
         train: Of each stay patient, hours (hours, columns), which are asked, and the answers (asked,).
         test: Of each stay hours, and which are asked.
     """
+    from threadpoolctl import threadpool_limits
+
     for name, score in ((NEWS2, news2), (LAST_MAP, last_map)):
         yield (
             name,
@@ -92,8 +94,10 @@ def risks(
     answers = np.concatenate([y for *_, y in train])
     for name, features, grid in zip(FITTED, (last_values, summaries, summaries), _grids(), strict=True):
         known, unknown = _table(features, [(r, a) for _, r, a, _ in train]), _table(features, test)
-        model, held_out = _best(grid, known, answers, patients)
-        yield name, held_out, model.fit(known, answers).predict_proba(unknown)[:, 1]
+        with threadpool_limits(1, "openmp"):  # a second thread gains little, and spins where cores are busy
+            model, held_out = _best(grid, known, answers, patients)
+            found = model.fit(known, answers).predict_proba(unknown)[:, 1]
+        yield name, held_out, found
 
 
 def _table(features: Callable, stays: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -76,9 +76,10 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
     raw = app.sample_input(run.features, data)
     answers = [runtime.load(run.folder / row["file"]).predict(raw) for row in rows]
     assert_alike(*answers)
-    if isinstance(raw, str):
+    if isinstance(raw, str | dict):
+        as_text = json.dumps(raw, default=lambda a: (a.astype(str) if a.dtype.kind == "M" else a).tolist())
         for row in rows:
-            asked = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"]), json.dumps(raw)]
+            asked = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"]), as_text]
             said = subprocess.run(asked, capture_output=True, text=True)
             assert said.returncode == 0, said.stderr
 

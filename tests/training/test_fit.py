@@ -1,6 +1,8 @@
 """Training: repeatable, interruptible, and it keeps what was there."""
 
 import csv
+import subprocess
+import sys
 from itertools import islice
 
 import keras
@@ -139,3 +141,14 @@ def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
 def test_no_run_folder(tmp_path):
     with pytest.raises(InputError, match="no run folder"):
         Run.open(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_new_process_knows_the_layers_of_a_saved_model():
+    """Or it could not go on with a training."""
+    code = (
+        "import training.fit, keras\n"
+        "for name in ('PlattScaling', 'LSTM', 'CalibratedSpread'):\n"
+        "    assert keras.saving.get_registered_object(f'lstm_apps>{name}') is not None, name\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

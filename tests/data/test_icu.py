@@ -1,0 +1,98 @@
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from wards import write_ward
+
+from lstm_apps.data import sources
+from lstm_apps.data.icu import read_stays
+from lstm_apps.errors import InputError
+
+COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
+T0 = np.datetime64("2120-03-01T00:00:00")
+
+
+def hour(h):
+    return T0 + np.timedelta64(round(h * 60), "m")
+
+
+def write_clif(folder, prefix="clif_", **instead):
+    """Two patients, the second with two stays, in CLIF's tables."""
+
+    def times(hours):
+        return pyarrow.array([hour(h).item() for h in hours], pyarrow.timestamp("us", "UTC"))
+
+    readings = [("h2", 1, "Art BP mean", "map", 71.0), ("h2", 1, "Non Invasive BP mean", "map", 90.0),
+                ("h1", 0, "HR", "heart_rate", 80.0), ("h1", 2, "HR", "heart_rate", 900.0),
+                ("h1", 2, "HR", "heart_rate", 0.0), ("h1", 3, "SpO2", "spo2", 96.0),
+                ("h1", 20, "SpO2", "spo2", 95.0),
+                ("h1", 4, "Weight", "weight_kg", 80.0)]  # fmt: skip
+    ids, at, names, categories, values = zip(*readings, strict=True)
+    tables = {
+        "vitals": {"hospitalization_id": ids, "recorded_dttm": times(at), "vital_name": names,
+                   "vital_category": categories, "vital_value": values},
+        "hospitalization": {"hospitalization_id": ["h1", "h2", "h3"], "patient_id": ["a", "b", "b"],
+                            "discharge_dttm": times([30, 8, 90]), "age_at_admission": [70, 50, 51],
+                            "discharge_category": ["Expired", "Home", "Home"]},
+        "patient": {"patient_id": ["a", "b"], "sex_category": ["Female", "Male"],
+                    "death_dttm": times([40, 300])},
+        "adt": {"hospitalization_id": ["h1", "h1", "h1", "h2", "h2"], "in_dttm": times([0, 9, 12, 0, 5]),
+                "location_category": ["ward", "stepdown", "icu", "icu", "ward"]},
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    for name, columns in {**tables, **instead}.items():
+        if columns is not None:
+            pyarrow.parquet.write_table(pyarrow.table(columns), folder / f"{prefix}{name}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("prefix", ["clif_", ""])
+def test_clif_tables(tmp_path, prefix):
+    stays, left_out = read_stays(write_clif(tmp_path / "clif", prefix), {})
+    assert left_out == {"heart_rate": 2}
+    first, later, other = stays  # h1 has a gap of 17 hours
+    assert [len(s.readings.values) for s in stays] == [2, 1, 1]
+    assert (first.patient, first.sex, first.age, other.patient) == ("a", "Female", 70, "b")
+    at = [int(hour(h).astype("datetime64[s]").astype(int)) for h in (9, 12, 40)]
+    assert first.transfers_up == later.transfers_up == tuple(at[:2])
+    assert first.death == at[2]  # not the date of discharge
+    assert (other.death, other.transfers_up) == (None, ())
+    assert other.readings.values.tolist() == [71]  # measured in the artery
+
+
+def test_broken_clif_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"no clif_adt\.parquet"):
+        read_stays(write_clif(tmp_path / "a", adt=None), {})
+    with pytest.raises(InputError, match="clif_patient"):
+        read_stays(write_clif(tmp_path / "b", patient={"patient_id": ["a"]}), {})
+    folder = write_clif(tmp_path / "c")
+    (folder / "clif_vitals.parquet").write_bytes((folder / "clif_vitals.parquet").read_bytes()[:300])
+    with pytest.raises(InputError, match="clif_vitals"):
+        read_stays(folder, {})
+
+
+def test_a_long_table_with_events(tmp_path):
+    path = write_ward(tmp_path / "ward.csv", patients=2, hours=5)
+    with path.open("a") as file:
+        file.write(
+            "p1,2026-01-01T04:00,transfer_up,\np1,2026-01-01T06:00,death,\np1,2026-01-01T01:00,map,900\n"
+        )
+    (one, other), left_out = read_stays(path, COLUMNS)
+    assert left_out == {"map": 1}
+    assert (one.death, one.transfers_up) == (None, ())
+    assert np.datetime64(other.death, "s") == np.datetime64("2026-01-01T06:00")
+    assert np.datetime64(other.transfers_up[0], "s") == np.datetime64("2026-01-01T04:00")
+    nameless = tmp_path / "nameless.csv"
+    nameless.write_text("time,variable,value\n2026-01-01,map,80\n")
+    with pytest.raises(InputError, match="which patient"):
+        read_stays(nameless, COLUMNS)
+
+
+def test_the_demo_is_as_measured():
+    try:
+        folder = sources.get("clif-demo")
+    except InputError as error:
+        pytest.skip(str(error))
+    stays, left_out = read_stays(folder, {})
+    assert len({s.patient for s in stays}) == 100
+    assert left_out == {"heart_rate": 4, "map": 24, "spo2": 3, "respiratory_rate": 48, "temp_c": 5}
