@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_apps.errors import ParityError
 from lstm_apps.features import Arrays
 
 # Part of the outputs' own size that an export may be off by.
 RELATIVE_TOLERANCE = {None: 1e-4, "dynamic": 0.15, "int8": 0.25, "int16x8": 0.1}
-
-
-class ParityError(RuntimeError):
-    """An exported file does not compute what the Keras model computes."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 import os
 import sys
 
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, ParityError
 
 
 def main() -> None:
-    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
+    """Run the command line. Bad input is one sentence on stderr and exit code 2; an export that does not
+    compute what Keras computes is one and exit code 1."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     try:
         from lstm_apps.cli import app
@@ -19,6 +20,9 @@ def main() -> None:
         app()
     except InputError as error:
         sys.exit(_fail(str(error)))
+    except ParityError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _fail(sentence: str) -> int:

@@ -12,6 +12,10 @@ class ModelFileError(InputError):
     """The file is not a model that the runtime can use."""
 
 
+class ParityError(RuntimeError):
+    """An exported file does not compute what the Keras model computes."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not among `known`, with the nearest one as a hint."""
     known = sorted(known)

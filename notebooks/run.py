@@ -19,7 +19,7 @@ from lstm_apps.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells what it does not find
 FOLDER = Path(__file__).parent
-DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb"]}
+DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb", "clif-demo"]}
 
 
 def run(path: Path) -> str:

@@ -281,6 +281,9 @@ class HourExamples:
         groups = {c.stay.patient: cohort.group(c.stay.patient) for c in cohort.courses}
         own = np.eye(MEMBERS, dtype=np.float32)
         self._members = {p: own[g] if cohort.held_out else 1 - own[g] for p, g in groups.items()}
+        # Weights have a mean of one, or losses of training and validation could not be compared.
+        total = sum(self._weights(c, start).sum() for c, start in self._places)
+        self._scale = np.float32(len(self) * self._size * MEMBERS / total)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -297,13 +300,17 @@ class HourExamples:
                 start = max(0, min(start, len(c.rows) - self._size))
             part = slice(start, start + self._size)
             count = len(c.rows[part])
-            counts = c.asked[part].astype(np.float32)
-            if self._held_out and start:
-                counts[:WARM_UP] = 0  # they were judged in the stretch before
             hours[row, :count] = self._features.encode(c.rows[part])
             comes[row, :count] = c.comes[part, None]
-            weights[row, :count] = counts[:, None] * self._members[c.stay.patient]
+            weights[row, :count] = self._scale * self._weights(c, start)
         return {"hours": hours}, {"member_logits": comes[..., None]}, {"member_logits": weights}
+
+    def _weights(self, c: Course, start: int) -> np.ndarray:
+        """(hours, members) of a stretch."""
+        asked = c.asked[start : start + self._size].astype(np.float32)
+        if self._held_out and start:
+            asked[:WARM_UP] = 0  # they were judged in the stretch before
+        return asked[:, None] * self._members[c.stay.patient]
 
 
 def _shuffled(patient: str) -> bytes:

@@ -14,7 +14,7 @@ _SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_r
 
 
 def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Picture:
-    """The stay with most events among those of a few days: readings, risk, alarms, events."""
+    """The stay with most events: readings, risk, alarms, events."""
     chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].asked].tolist())))
     c, risk = courses[chosen], np.where(courses[chosen].asked, risks[chosen], np.nan)
     hours = (c.ends - c.ends[0]) / 3600
@@ -104,5 +104,8 @@ def subgroups(courses: Sequence[Course], asked: Asked, risk: np.ndarray) -> Pict
     axis = figure.subplots()
     axis.set_axis_off()
     heads = ["patients of the test part", "how many", "hours", "before an event", "AUROC, 95 %"]
-    axis.table(cellText=rows, colLabels=heads, loc="center").scale(1, 1.4)
+    table = axis.table(cellText=rows, colLabels=heads, loc="center")
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    table.scale(1, 1.4)
     return Picture("Subgroups", "Few patients: an interval this wide says little of a difference.", figure)

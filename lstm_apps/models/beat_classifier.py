@@ -5,6 +5,8 @@ from keras import ops
 
 from lstm_apps.layers import LSTM
 
+_LIMIT = 5.0  # standard deviations; what artefacts have beyond would cost int8 its resolution
+
 
 def beat_classifier(
     *, columns: int, mean, std, classes: int, units: int, layers: int, dropout: float, members: int
@@ -17,6 +19,7 @@ def beat_classifier(
     """
     beats = keras.Input((None, columns), name="beats")
     scaled = keras.layers.Normalization(mean=mean, variance=[s**2 for s in std], name="scale")(beats)
+    scaled = ops.clip(scaled, -_LIMIT, _LIMIT)
 
     def member(number: int):
         x = keras.layers.Dropout(dropout)(scaled)
