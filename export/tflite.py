@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
+from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
@@ -38,6 +39,8 @@ _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if i
 _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _PEEPHOLES, _BIASES = 1, 5, 9, 12
 _PROJECTION, _HIDDEN_STATE, _CELL_STATE, _GAINS, _PLACES = 16, 18, 19, 20, 24
 QUANTIZE = ("dynamic", "int8", "int16x8")
+_WEIGHTED = (FUSED, "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
+_NO_INTEGER_FORM = ("REVERSE_SEQUENCE",)
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int8": schema.TensorType.INT8,
@@ -88,7 +91,7 @@ def convert(
     elif quantize is not None:
         float_engine = TFLiteEngine(_pack(_with_reset(_unpack(_pack(model)))))
         calls = list(representative.calls(float_engine))
-        model = _calibrated(model, calls, tf.int16 if quantize == "int16x8" else tf.int8)
+        model = _calibrated(model, calls, quantize)
     return _pack(_with_reset(model))
 
 
@@ -192,22 +195,62 @@ def _lstms(model) -> list[tuple]:
     return [(g, op) for g in model.subgraphs for op in g.operators if _name(model, op) == FUSED]
 
 
-def _calibrated(model, calls: list[Arrays], activations: tf.DType):
-    """Weights and activations in integers; inputs, outputs and what has no integer form stay float."""
-    if any(t.type == schema.TensorType.BOOL for g in model.subgraphs for t in g.tensors):
-        # It writes a broken file, or ends the process.
-        raise InputError("The TFLite quantizer takes no masks and no loops; quantize='dynamic' does.")
-    if activations == tf.int16 and _lstms(model):
+def _calibrated(model, calls: list[Arrays], quantize: str):
+    """The model in integers, "int8" or "int16x8", by the ranges that the calls reach."""
+    if len(model.subgraphs) > 1:  # it writes a broken file, or ends the process
+        raise InputError("The TFLite quantizer takes no loops; quantize='dynamic' does.")
+    if quantize == "int16x8" and _lstms(model):
         raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
-    for graph, op in _lstms(model):  # the quantizer notes the ranges inside the operator here
+    (graph,) = model.subgraphs
+    for _, op in _lstms(model):  # the calibrator notes the ranges inside the operator here
         op.intermediates = [_tensor(graph, "lstm_range", [0]) for _ in range(5)]
     try:
-        content = calibrator.Calibrator(_pack(model)).calibrate_and_quantize(
-            lambda: iter(calls), tf.float32, tf.float32, allow_float=True, activations_type=activations
-        )
+        ranges = calibrator.Calibrator(_pack(model))
+        for call in calls:  # one by one: each from states of zero
+            measured = ranges.calibrate(lambda call=call: iter([call]))
+        if quantize == "int16x8":  # the newer quantizer gives activations a zero point here
+            content = ranges.calibrate_and_quantize(
+                lambda: iter(calls[-1:]), tf.float32, tf.float32, True, tf.int16
+            )
+        else:
+            content = mlir_quantize(bytes(measured), denylisted_nodes=_in_float(model, graph))
     except (RuntimeError, ValueError) as error:
         raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}") from error
-    return _unpack(bytes(content))
+    quantized = _unpack(bytes(content))
+    for graph, op in _lstms(quantized):
+        cell = graph.tensors[op.inputs[_CELL_STATE]].quantization
+        cell.scale = np.clip(cell.scale, 2.0**-15, 2.0**-9)  # the kernel knows cells of up to 1, 2, ... 64
+        # What the kernel puts out it keeps as its state too: neighbours may have changed one's scale.
+        same = [op.inputs[_HIDDEN_STATE], *([] if op.inputs[_PROJECTION] >= 0 else [op.intermediates[-1]])]
+        for tensor in same:
+            graph.tensors[tensor].quantization = graph.tensors[op.outputs[0]].quantization
+    return quantized
+
+
+def _in_float(model, graph) -> set[str]:
+    """Outputs of the operators that stay float: those before the first and after the last with trained
+    weights, and those that have no integer form. What leads to a logarithm before any LSTM is a
+    spectrogram: its powers span more magnitudes than integers do, and its matrices are not trained."""
+    before: list[set[int]] = []  # of each operator, all that it depends on
+    made_by: dict[int, int] = {}
+    for number, op in enumerate(graph.operators):
+        parents = {made_by[t] for t in op.inputs if t in made_by}
+        before.append(parents.union(*(before[p] for p in parents)))
+        made_by.update(dict.fromkeys(op.outputs, number))
+    names = [_name(model, op) for op in graph.operators]
+    spectrogram: set[int] = set()
+    for number, name in enumerate(names):
+        if name == "LOG" and not any(names[n] == FUSED for n in before[number]):
+            spectrogram |= before[number]
+    weighted = {n for n, name in enumerate(names) if name in _WEIGHTED} - spectrogram
+    leading = weighted.union(*(before[n] for n in weighted))
+    between = {n for n in leading if n in weighted or before[n] & weighted}
+    return {
+        graph.tensors[t].name.decode()
+        for n, op in enumerate(graph.operators)
+        for t in op.outputs
+        if n not in between or names[n] in _NO_INTEGER_FORM
+    }
 
 
 def _with_small_weights(model):

@@ -32,30 +32,38 @@ class LogMel:
 
     @cached_property
     def dft(self) -> np.ndarray:
-        """Real and imaginary part of the windowed Fourier transform as one matrix, float32
-        (window, 2 * bins), under a periodic Hann window."""
-        n, k = np.arange(self.window), np.arange(self.window // 2 + 1)
+        """Real, then imaginary part of the windowed Fourier transform as one matrix, float32
+        (window, 2 * bins), under a periodic Hann window; of the bins in any band."""
+        n = np.arange(self.window)
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.window)
-        wave = hann[:, None] * np.exp(-2j * np.pi * np.outer(n, k) / self.window)
+        wave = hann[:, None] * np.exp(-2j * np.pi * np.outer(n, self._bins) / self.window)
         return np.concatenate([wave.real, wave.imag], axis=1).astype(np.float32)
 
     @cached_property
     def filters(self) -> np.ndarray:
-        """Weight of each bin in each band, float32 (bins, bands); triangles of equal area."""
+        """Weight in each band of the square of each column of `dft`, float32 (2 * bins, bands);
+        triangles of equal area."""
+        return np.tile(self._triangles[self._bins], (2, 1)).astype(np.float32)
+
+    @cached_property
+    def _bins(self) -> np.ndarray:
+        return np.flatnonzero(self._triangles.any(axis=1))
+
+    @cached_property
+    def _triangles(self) -> np.ndarray:
         edges = _hertz(np.linspace(_mel(self.low), _mel(self.high), self.bands + 2))
         bins = np.arange(self.window // 2 + 1) * self.rate / self.window
         rise = (bins[:, None] - edges[:-2]) / np.diff(edges[:-1])
         fall = (edges[2:] - bins[:, None]) / np.diff(edges[1:])
         height = 2 / (edges[2:] - edges[:-2])
-        return (height * np.maximum(0, np.minimum(rise, fall))).astype(np.float32)
+        return height * np.maximum(0, np.minimum(rise, fall))
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """(..., samples) from -1 to 1 -> (..., samples // hop, bands)."""
         before = [(0, 0)] * (waveform.ndim - 1) + [(self.window - self.hop, 0)]
         padded = np.pad(np.asarray(waveform, np.float32), before)
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.window, axis=-1)[..., :: self.hop, :]
-        real, imaginary = np.split(frames @ self.dft, 2, axis=-1)
-        return np.log((real**2 + imaginary**2) @ self.filters + FLOOR)
+        return np.log(np.square(frames @ self.dft) @ self.filters + FLOOR)
 
 
 # Linear up to 1 kHz, logarithmic above, with 27 steps to a factor of 6.4.

@@ -29,8 +29,7 @@ class LogMel(keras.layers.Layer):
         blocks = ops.reshape(waveform[:, : hops * hop], (-1, hops, hop))
         many = window // hop  # blocks in a frame
         frames = ops.concatenate([blocks[:, i : hops - many + 1 + i] for i in range(many)], axis=-1)
-        real, imaginary = ops.split(ops.matmul(frames, self.spectrogram.dft), 2, axis=-1)
-        power = ops.matmul(real * real + imaginary * imaginary, self.spectrogram.filters)
+        power = ops.matmul(ops.square(ops.matmul(frames, self.spectrogram.dft)), self.spectrogram.filters)
         return ops.log(power + mel.FLOOR)
 
     def get_config(self):
