@@ -40,7 +40,6 @@ _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _PEEPHOLES, _BIASES = 1, 5, 9, 12
 _PROJECTION, _HIDDEN_STATE, _CELL_STATE, _GAINS, _PLACES = 16, 18, 19, 20, 24
 QUANTIZE = ("dynamic", "int8", "int16x8")
 _WEIGHTED = (FUSED, "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
-_NO_INTEGER_FORM = ("REVERSE_SEQUENCE",)
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int8": schema.TensorType.INT8,
@@ -220,45 +219,64 @@ def _calibrated(model, calls: list[Arrays], quantize: str):
     for graph, op in _lstms(quantized):
         cell = graph.tensors[op.inputs[_CELL_STATE]].quantization
         cell.scale = np.clip(cell.scale, 2.0**-15, 2.0**-9)  # the kernel knows cells of up to 1, 2, ... 64
-        # What the kernel puts out it keeps as its state too: neighbours may have changed one's scale.
-        same = [op.inputs[_HIDDEN_STATE], *([] if op.inputs[_PROJECTION] >= 0 else [op.intermediates[-1]])]
-        for tensor in same:
-            graph.tensors[tensor].quantization = graph.tensors[op.outputs[0]].quantization
+        _keep_own_scale(quantized, graph, op)
     return quantized
 
 
+def _keep_own_scale(model, graph, lstm) -> None:
+    """An LSTM's output is its state: both in the scale that it needs, whatever scale a neighbour, like a
+    concatenation, imposed on the output."""
+    out = graph.tensors[lstm.outputs[0]]
+    hidden = graph.tensors[lstm.intermediates[-1]].quantization  # before a projection, if there is one
+    own = out.quantization if lstm.inputs[_PROJECTION] >= 0 else hidden
+    graph.tensors[lstm.inputs[_HIDDEN_STATE]].quantization = own
+    if (own.scale, own.zeroPoint) != (out.quantization.scale, out.quantization.zeroPoint):
+        index = _tensor(graph, "lstm_output", out.shape, out.type)
+        graph.tensors[index].quantization = own
+        rescale = _operator(model, "QUANTIZE", schema.QuantizeOptionsT(), [index], lstm.outputs[0])
+        lstm.outputs = [index]
+        graph.operators.insert(graph.operators.index(lstm) + 1, rescale)
+
+
 def _in_float(model, graph) -> set[str]:
-    """Outputs of the operators that stay float: those before the first and after the last with trained
-    weights, and those that have no integer form. What leads to a logarithm before any LSTM is a
-    spectrogram: its powers span more magnitudes than integers do, and its matrices are not trained."""
-    before: list[set[int]] = []  # of each operator, all that it depends on
+    """Outputs of the operators that stay float: all arithmetic but that with trained weights, so that
+    the cell of a step, a softmax or a mean loses nothing. What only moves numbers follows its neighbours."""
+    spectrogram = _spectrogram(model, graph)
+    return {
+        graph.tensors[t].name.decode()
+        for number, op in enumerate(graph.operators)
+        for t in op.outputs
+        if number in spectrogram or _name(model, op) not in _WEIGHTED
+    }
+
+
+def _spectrogram(model, graph) -> set[int]:
+    """Operators that lead to a logarithm before any LSTM: their powers span more magnitudes than integers
+    do, and their matrices are not trained."""
+    before = _ancestors(graph)
+    names = [_name(model, op) for op in graph.operators]
+    logarithms = [n for n, name in enumerate(names) if name == "LOG"]
+    return set().union(*(before[n] for n in logarithms if all(names[m] != FUSED for m in before[n])))
+
+
+def _ancestors(graph) -> list[set[int]]:
+    """Of each operator, all that it depends on."""
+    before: list[set[int]] = []
     made_by: dict[int, int] = {}
     for number, op in enumerate(graph.operators):
         parents = {made_by[t] for t in op.inputs if t in made_by}
         before.append(parents.union(*(before[p] for p in parents)))
         made_by.update(dict.fromkeys(op.outputs, number))
-    names = [_name(model, op) for op in graph.operators]
-    spectrogram: set[int] = set()
-    for number, name in enumerate(names):
-        if name == "LOG" and not any(names[n] == FUSED for n in before[number]):
-            spectrogram |= before[number]
-    weighted = {n for n, name in enumerate(names) if name in _WEIGHTED} - spectrogram
-    leading = weighted.union(*(before[n] for n in weighted))
-    between = {n for n in leading if n in weighted or before[n] & weighted}
-    return {
-        graph.tensors[t].name.decode()
-        for n, op in enumerate(graph.operators)
-        for t in op.outputs
-        if n not in between or names[n] in _NO_INTEGER_FORM
-    }
+    return before
 
 
 def _with_small_weights(model):
     """The matrices of LSTM and dense operators as int8 with one scale each."""
     places = {FUSED: (*range(_INPUT_WEIGHTS, _BIASES), _PROJECTION), "FULLY_CONNECTED": (1,)}
     for graph in model.subgraphs:
-        for op in graph.operators:
-            for place in places.get(_name(model, op), ()):
+        spectrogram = _spectrogram(model, graph)
+        for number, op in enumerate(graph.operators):
+            for place in () if number in spectrogram else places.get(_name(model, op), ()):
                 tensor = graph.tensors[op.inputs[place]] if op.inputs[place] >= 0 else None
                 if tensor is not None and model.buffers[tensor.buffer].data is not None:
                     _make_small(model, tensor)

@@ -27,8 +27,11 @@ def beat_classifier(
         x = shape = keras.layers.Dropout(dropout)(x)
         for i in range(layers):
             x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
-        x = keras.layers.Concatenate()([shape, keras.layers.Dropout(dropout)(x)])
-        return keras.layers.Dense(classes, name=f"logits_{number}")(x)
+        x = keras.layers.Dropout(dropout)(x)
+        # Added, not concatenated: int8 would have to give both one scale.
+        return keras.layers.Dense(classes, name=f"logits_{number}")(shape) + keras.layers.Dense(
+            classes, use_bias=False, name=f"context_{number}"
+        )(x)
 
     logits = [member(k) for k in range(1, members + 1)]
     outputs = {
