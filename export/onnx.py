@@ -19,6 +19,7 @@ import tf2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.signature import Signature, Weights, weights
+from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
 from lstm_apps.errors import unknown_name
 from lstm_apps.layers import kernels
@@ -126,11 +127,18 @@ def operators(content: bytes) -> Counter:
 
 
 def _with_small_weights(model: onnx.ModelProto) -> bytes:
+    nodes = model.graph.node
+    untouched = spectrogram([(n.op_type, n.input, n.output) for n in nodes], FUSED_NAMES)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.onnx"
         logging.disable(logging.WARNING)  # it advises a preparation that tf2onnx has done
         try:
-            quantize_dynamic(model, path, weight_type=QuantType.QInt8)
+            quantize_dynamic(
+                model,
+                path,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=[nodes[n].name for n in untouched],
+            )
         finally:
             logging.disable(logging.NOTSET)
         return path.read_bytes()

@@ -22,6 +22,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
+from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
 from lstm_apps.errors import InputError, first_line, last_line, unknown_name
 from lstm_apps.features import Arrays
@@ -241,42 +242,26 @@ def _keep_own_scale(model, graph, lstm) -> None:
 def _in_float(model, graph) -> set[str]:
     """Outputs of the operators that stay float: all arithmetic but that with trained weights, so that
     the cell of a step, a softmax or a mean loses nothing. What only moves numbers follows its neighbours."""
-    spectrogram = _spectrogram(model, graph)
+    untouched = _spectrogram(model, graph)
     return {
         graph.tensors[t].name.decode()
         for number, op in enumerate(graph.operators)
         for t in op.outputs
-        if number in spectrogram or _name(model, op) not in _WEIGHTED
+        if number in untouched or _name(model, op) not in _WEIGHTED
     }
 
 
 def _spectrogram(model, graph) -> set[int]:
-    """Operators that lead to a logarithm before any LSTM: their powers span more magnitudes than integers
-    do, and their matrices are not trained."""
-    before = _ancestors(graph)
-    names = [_name(model, op) for op in graph.operators]
-    logarithms = [n for n, name in enumerate(names) if name == "LOG"]
-    return set().union(*(before[n] for n in logarithms if all(names[m] != FUSED for m in before[n])))
-
-
-def _ancestors(graph) -> list[set[int]]:
-    """Of each operator, all that it depends on."""
-    before: list[set[int]] = []
-    made_by: dict[int, int] = {}
-    for number, op in enumerate(graph.operators):
-        parents = {made_by[t] for t in op.inputs if t in made_by}
-        before.append(parents.union(*(before[p] for p in parents)))
-        made_by.update(dict.fromkeys(op.outputs, number))
-    return before
+    return spectrogram([(_name(model, op), op.inputs, op.outputs) for op in graph.operators], FUSED_NAMES)
 
 
 def _with_small_weights(model):
     """The matrices of LSTM and dense operators as int8 with one scale each."""
     places = {FUSED: (*range(_INPUT_WEIGHTS, _BIASES), _PROJECTION), "FULLY_CONNECTED": (1,)}
     for graph in model.subgraphs:
-        spectrogram = _spectrogram(model, graph)
+        untouched = _spectrogram(model, graph)
         for number, op in enumerate(graph.operators):
-            for place in () if number in spectrogram else places.get(_name(model, op), ()):
+            for place in () if number in untouched else places.get(_name(model, op), ()):
                 tensor = graph.tensors[op.inputs[place]] if op.inputs[place] >= 0 else None
                 if tensor is not None and model.buffers[tensor.buffer].data is not None:
                     _make_small(model, tensor)

@@ -314,6 +314,46 @@ def test_onnx_uses_quantized(use, tmp_path):
     assert 1e-5 < report.max_abs_error < report.tolerance
 
 
+def test_ranges_are_those_of_sequences_that_start_anew(tmp_path):
+    """An LSTM that counts: over all examples in a row its cell would reach sixty times as far."""
+    model = quantized_model(lambda L, x: L(8, return_sequences=True, name="counter")(x))
+    layer, rng = model.get_layer("counter"), np.random.default_rng(0)
+    bias = np.repeat([3.0, 6.0, 0.1, 6.0], 8)  # gates open, and a candidate of its own
+    layer.set_weights([rng.normal(0, 0.1, (4, 32)), rng.normal(0, 0.01, (8, 32)), bias])
+    data = {"inputs": series(4, 1), "representative_data": series(100, 2)}
+    report = export.to_tflite(model, tmp_path / "m.tflite", quantize="int8", **data)
+    assert report.max_abs_error < report.tolerance
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "step"),
+    [
+        ("onnx", "int8", False),
+        ("tflite", "dynamic", False),
+        ("tflite", "int8", False),
+        ("tflite", "int8", True),
+    ],
+)
+def test_a_spectrogram_is_not_quantized(name, kind, step, tmp_path):
+    from lstm_apps.features import mel
+    from lstm_apps.models.frontend import log_mel
+
+    keras.utils.set_random_seed(0)
+    rate, hop = 8000, 64
+    spectrogram = mel.LogMel(rate, 2 * hop, hop, bands=10, low=60.0, high=3800.0)
+    waveform = keras.Input((20 * hop,), name="waveform")
+    x = LSTM(16, return_sequences=True)(log_mel(waveform, spectrogram, [-8.0] * 10, [9.0] * 10))
+    model = keras.Model(waveform, keras.layers.Dense(3)(x))
+    rng = np.random.default_rng(0)  # from as good as silent to loud
+    sound = rng.normal(size=(60, 20 * hop)) * 10 ** rng.uniform(-4, -0.5, (60, 1))
+    data = {"inputs": sound[:4].astype("float32")}
+    if name == "tflite":
+        data["representative_data"] = sound.astype("float32")
+    write, file, _ = FORMATS[name]
+    report = write(model, tmp_path / file, quantize=kind, step=hop if step else False, **data)
+    assert 1e-5 < report.max_abs_error < report.tolerance / 2
+
+
 def test_what_cannot_be_quantized_is_refused(tmp_path):
     model = quantized_model()
     with pytest.raises(InputError, match="real data"):
