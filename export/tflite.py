@@ -45,6 +45,7 @@ _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
+    "int32": schema.TensorType.INT32,
 }
 _ACTIVATIONS = {
     keras.activations.tanh: schema.ActivationFunctionType.TANH,
@@ -92,7 +93,7 @@ def convert(
         float_engine = TFLiteEngine(_pack(_with_reset(_unpack(_pack(model)))))
         calls = list(representative.calls(float_engine))
         model = _calibrated(model, calls, quantize)
-    return _pack(_with_reset(model))
+    return _pack(_with_reset(_with_outputs_apart(model)))
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
@@ -187,6 +188,25 @@ def _completed(model, marked: list[tuple[LSTM, Weights]]):
         number = int(_values(model, graph, op.inputs[_BIASES])[0])
         _complete(model, graph, op, *marked[number - 1])
     _drop_unused(model)
+    return model
+
+
+def _with_outputs_apart(model):
+    """A tensor of its own for each output: of two names on one tensor, such as an output that is a state,
+    LiteRT's CompiledModel and its JavaScript know one."""
+    graph, (signature,) = model.subgraphs[0], model.signatureDefs
+    taken: set[int] = set()
+    for output in signature.outputs:
+        old = output.tensorIndex
+        if old in taken:
+            tensor = graph.tensors[old]
+            shape = _constant(model, graph, np.array(tensor.shape, np.int32))
+            output.tensorIndex = _tensor(graph, "output", tensor.shape, tensor.type)
+            copy = _operator(model, "RESHAPE", schema.ReshapeOptionsT(), [old, shape], output.tensorIndex)
+            copy.builtinOptions.newShape = list(tensor.shape)
+            graph.operators.append(copy)
+        taken.add(output.tensorIndex)
+    graph.outputs = [output.tensorIndex for output in signature.outputs]
     return model
 
 

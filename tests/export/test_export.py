@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import export
-from export import onnx, tflite, verify
+from export import benchmark, onnx, tflite, verify
 from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import open_engine
@@ -107,6 +107,14 @@ def test_a_tflite_file_forgets_what_it_was_called_with(tmp_path):
     first, second = (next(iter(call(**{name: x}).values())).copy() for _ in range(2))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, model(x), atol=1e-6)
+
+
+def test_an_output_that_is_a_state_has_a_tensor_for_each_name(tmp_path):
+    inputs = keras.Input((4, 2), name="x")
+    model = keras.Model(inputs, LSTM(3, name="lstm")(inputs))
+    export.to_tflite(model, tmp_path / "m.tflite", step=True)
+    _, outputs = benchmark._tensor_names(tmp_path / "m.tflite")
+    assert sorted(outputs) == ["lstm_c_next", "lstm_h_next", "output"]
 
 
 def test_zeros_among_the_weights_are_not_taken_for_the_state(tmp_path):
