@@ -17,6 +17,7 @@ import numpy as np
 
 from export import browser, tflite
 from export.runs import latencies
+from export.saved_model import SavedModelEngine
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
@@ -167,6 +168,7 @@ RUNTIMES = {
     "LiteRT": Runtime(".tflite", open_engine),
     "LiteRT.js in Chromium": _in_browser(".tflite", "@litertjs/core"),
     "TFLite Micro": Runtime(".tflite", MicroEngine, _no_micro),
+    "TensorFlow": Runtime(".saved_model", SavedModelEngine),
 }
 
 

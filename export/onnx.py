@@ -18,6 +18,7 @@ import tensorflow as tf
 import tf2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from export import onnx_graph
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
@@ -98,9 +99,10 @@ def convert(
             opset=OPSET,
             custom_op_handlers={"PyFuncStateless": (write_node, [])},
         )
-    _fix_captures(model, captures)
-    _drop_unused(model.graph)
-    _name_axes(model, specs)
+    onnx_graph.fix_captures(model.graph, captures)
+    onnx_graph.join_directions(model.graph)
+    onnx_graph.drop_unused(model.graph)
+    onnx_graph.name_axes(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString() if quantize is None else _with_small_weights(model)
 
@@ -177,6 +179,7 @@ def _lstm_node(context, node, layer, weights: Weights, starts_empty: bool) -> No
     types = [context.get_dtype(r) for r in results]
     shapes = [context.get_shape(r) for r in results]
     context.remove_node(node.name)
+    taken = context.get_node_by_name(layer.name) is not None  # by another call of the same layer
     lstm = context.make_node(
         "LSTM",
         [
@@ -195,7 +198,7 @@ def _lstm_node(context, node, layer, weights: Weights, starts_empty: bool) -> No
             **_activations(layer.cell),
         },
         output_count=3,
-        name=layer.name,
+        name=tf2onnx.utils.make_name(layer.name) if taken else layer.name,
     )
     sequence = one("Squeeze", [lstm.output[0], second_axis])  # (time, batch, units)
     if layer.go_backwards:  # Keras gives the outputs in the order they were computed
@@ -223,38 +226,3 @@ def _activations(cell) -> dict[str, Any]:
         if used:
             found[f"activation_{key}"] = used
     return found
-
-
-def _fix_captures(model: onnx.ModelProto, captures) -> None:
-    """Make constants of the tensors that the traced function took from outside, such as the mean
-    of `keras.layers.Normalization`: the converter takes them for inputs."""
-    outside = {inner.name: outer for outer, inner in captures if inner.dtype != tf.resource}
-    for value in [v for v in model.graph.input if v.name in outside]:
-        model.graph.input.remove(value)
-        constant = onnx.numpy_helper.from_array(outside[value.name].numpy(), value.name)
-        model.graph.initializer.append(constant)
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove constants that no node reads."""
-    used = {output.name for output in graph.output}
-
-    def collect(graph: onnx.GraphProto) -> None:
-        for node in graph.node:
-            used.update(node.input)
-            for attribute in node.attribute:
-                if attribute.type == onnx.AttributeProto.GRAPH:
-                    collect(attribute.g)
-                    used.update(output.name for output in attribute.g.output)
-
-    collect(graph)
-    for constant in [c for c in graph.initializer if c.name not in used]:
-        graph.initializer.remove(constant)
-
-
-def _name_axes(model: onnx.ModelProto, specs: list[tf.TensorSpec]) -> None:
-    """Call the open axes of inputs and outputs "batch" and "time"."""
-    for value in (*model.graph.input, *model.graph.output):
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if not dim.HasField("dim_value"):
-                dim.dim_param = ("batch", "time")[axis] if axis < 2 else f"{value.name}_{axis}"

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 import export
+from export.saved_model import SavedModelEngine
 from export.verify import RELATIVE_TOLERANCE, ExportReport
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, unknown_name
@@ -21,17 +22,20 @@ from training.run import Run, with_outputs, write_json
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file that a run can be exported to."""
+    """A kind of file, or folder, that a run can be exported to."""
 
     ending: str
     runtime: str  # the package that runs it
+    open: Callable[[Any], Engine]
     write: Callable[..., ExportReport]
-    quantize: tuple[str, ...]
+    quantize: tuple[str, ...] = ()
+    steps: bool = True
 
 
 FORMATS = {
-    "onnx": Format(".onnx", "onnxruntime", export.to_onnx, export.onnx.QUANTIZE),
-    "tflite": Format(".tflite", "ai-edge-litert", export.to_tflite, export.tflite.QUANTIZE),
+    "onnx": Format(".onnx", "onnxruntime", open_engine, export.to_onnx, export.onnx.QUANTIZE),
+    "tflite": Format(".tflite", "ai-edge-litert", open_engine, export.to_tflite, export.tflite.QUANTIZE),
+    "saved_model": Format(".saved_model", "tensorflow", SavedModelEngine, export.to_saved_model, steps=False),
 }
 # Training examples on which an integer export measures the ranges of its activations.
 CALIBRATION_EXAMPLES = 128
@@ -68,6 +72,8 @@ def export_run(
             raise unknown_name("export format", name, FORMATS)
         if quantize is not None and quantize not in FORMATS[name].quantize:
             raise unknown_name(f"quantization of {name}", quantize, FORMATS[name].quantize)
+        if step and not FORMATS[name].steps:
+            raise InputError(f"{name} has no form for a step of a stream.")
     app, features = run.application, run.features
     if step and not app.stream_outputs:
         raise InputError(f"{app.name} reads its whole input at once: it has no step of a stream.")
@@ -80,22 +86,15 @@ def export_run(
         parts = ["model", *(["step"] if step else []), *([quantize] if quantize else [])]
         file = ".".join(parts) + form.ending
         progress(f"exporting {file} and checking it against Keras")
-        calibration = (
-            {"representative_data": _calibration(run, data)} if name == "tflite" and quantize else {}
-        )
         report = form.write(
             exported,
             run.folder / file,
-            quantize=quantize,
-            step=chunk if step else False,
-            right_padded=app.right_padded,
-            inputs=inputs,
             tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
             metadata=_metadata(run, inputs),
-            **calibration,
+            **_arguments(run, data, name, inputs, quantize, chunk if step else False),
         )
         progress(f"measuring {file}")
-        engine = open_engine(report.path)
+        engine = form.open(report.path)
         if step:
             scores = app.score_stream(features, data, partial(Stream(engine).run, chunk=chunk))
         else:
@@ -113,6 +112,18 @@ def export_run(
         }
         write_json(run.folder / "export.json", list(rows.values()))
     return list(rows.values())
+
+
+def _arguments(run: Run, data: Data, name: str, inputs: Arrays, quantize, step) -> dict[str, Any]:
+    """What the writer of a format wants to know beside what all do."""
+    app = run.application
+    if name == "saved_model":
+        preprocess, raw = app.preprocessing(run.features, data) or (None, inputs)
+        return {"preprocess": preprocess, "inputs": raw}
+    found = {"inputs": inputs, "quantize": quantize, "step": step, "right_padded": app.right_padded}
+    if name == "tflite" and quantize:
+        found["representative_data"] = _calibration(run, data)
+    return found
 
 
 def _calibration(run: Run, data: Data) -> Arrays:

@@ -1,9 +1,11 @@
 """Keras to a SavedModel, for TensorFlow Serving, with the preprocessing in the graph."""
 
+import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,14 @@ from export import verify
 from export.signature import Signature
 from export.trace import lstms_by
 from export.verify import ExportReport
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, ModelFileError, first_line
+from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
+from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, check_inputs
+
+DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+# The signature that takes what the Keras model takes, where preprocessing stands before the default one.
+PREPROCESSED = "preprocessed"
 
 
 def to_saved_model(
@@ -26,18 +34,21 @@ def to_saved_model(
     preprocess: Callable[..., dict[str, tf.Tensor]] | None = None,
     inputs: Any = None,
     tolerance: float | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
-    """Write a Keras model as a SavedModel folder with one signature, "serving_default".
+    """Write a Keras model as a SavedModel folder with the signature "serving_default".
 
     Args:
         model: A functional or sequential model.
         path: The folder to write; it appears, or changes, only once it has passed the check.
         preprocess: From raw tensors, by keyword, to the model's inputs by name, in TensorFlow operations:
-            it becomes part of the graph. The operations of a library, such as tensorflow-text, need
-            that library's import, or its build of the server, where the model is loaded.
+            it becomes part of the graph, and the signature "preprocessed" takes the model's inputs. A
+            `tf.Module` where it holds resources, such as a vocabulary. The operations of a library, such
+            as tensorflow-text, need its import, or its build of the server, where the model is loaded.
         inputs: What to compare with Keras on, as `export.to_onnx`; raw ones, by the names of
             `preprocess`'s arguments, where that is given. Their axes stay open.
         tolerance: Largest error allowed; by default 1e-4 of the outputs' spread.
+        metadata: JSON data, written to `assets.extra` with the parity that was measured.
 
     Raises:
         ParityError: The saved model's outputs differ from Keras's by more; the folder stays as it was.
@@ -50,41 +61,87 @@ def to_saved_model(
         raise InputError(f"{path} is there already, and is no SavedModel.")
     if preprocess is not None and not isinstance(inputs, dict):
         raise InputError("With preprocess, inputs are the raw ones by name.")
-    raw = None if preprocess is None else {name: tf.constant(a) for name, a in inputs.items()}
-    signature = Signature(model, inputs if preprocess is None or raw is None else preprocess(**raw))
-    if preprocess is None or raw is None:
-        raw = {name: tf.constant(a) for name, a in signature.inputs.items()}
-        specs = signature.specs(lambda t: (None, *t.shape[1:]))
+    raw: dict[str, tf.Tensor] = {}
+    if preprocess is not None:
+        raw = {name: tf.constant(a) for name, a in inputs.items()}
+        inputs = preprocess(**raw)
+    signature = Signature(model, inputs)
+    specs = signature.specs(lambda t: (None, *t.shape[1:]))
+    # One function for both signatures: its weights are constants of the file.
+    call = tf.function(signature.call, input_signature=specs, autograph=False)
+    calls = {PREPROCESSED: (call, {name: tf.constant(a) for name, a in signature.inputs.items()})}
+    if preprocess is None:
+        calls = {DEFAULT: calls[PREPROCESSED]}
     else:
-        specs = [tf.TensorSpec([None] * t.ndim, t.dtype, name) for name, t in raw.items()]
-
-    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        named = dict(zip(raw, tensors, strict=True))
-        ready = named if preprocess is None else preprocess(**named)
-        return signature.call(*(ready[name] for name in signature.input_names))
-
+        calls[DEFAULT] = _with_preprocessing(preprocess, raw, call, specs), raw
     expected = signature.expected()
     tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
     module = tf.Module()
-    module.serve = tf.function(serve, input_signature=specs, autograph=False)
+    module.preprocess = preprocess  # what it holds is saved with it
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         beside = Path(folder) / "new"
         with lstms_by(kernels.scan):
-            concrete = module.serve.get_concrete_function()
-            tf.saved_model.save(module, str(beside), signatures={"serving_default": concrete})
-        served = tf.saved_model.load(str(beside)).signatures["serving_default"]
-        error = verify.check(
-            lambda: {name: np.asarray(t) for name, t in served(**raw).items()}, expected, tolerance
+            concrete = {name: traced.get_concrete_function() for name, (traced, _) in calls.items()}
+            tf.saved_model.save(module, str(beside), signatures=concrete)
+        served = tf.saved_model.load(str(beside)).signatures
+        error = max(
+            verify.check(partial(_answer, served[name], given), expected, tolerance)
+            for name, (_, given) in calls.items()
         )
+        if metadata is not None:
+            parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
+            stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
+            extra = beside / "assets.extra"  # where TensorFlow Serving leaves files of others alone
+            extra.mkdir()
+            (extra / f"{METADATA_KEY}.json").write_text(json.dumps(stored, ensure_ascii=False))
         if path.exists():
             os.replace(path, Path(folder) / "old")
         os.replace(beside, path)
     files = [f for f in path.rglob("*") if f.is_file()]
+    graph = concrete[DEFAULT].graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     return ExportReport(
         path=path,
         size_bytes=sum(f.stat().st_size for f in files),
-        operators=Counter(op.type for op in concrete.graph.get_operations()),
+        operators=Counter(node.op for node in nodes),
         fused=False,
         max_abs_error=error,
         tolerance=tolerance,
     )
+
+
+def _with_preprocessing(preprocess, raw: dict[str, tf.Tensor], call, specs: list[tf.TensorSpec]) -> Any:
+    """`call` on what `preprocess` makes of raw tensors like these, whose axes stay open."""
+
+    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        prepared = preprocess(**dict(zip(raw, tensors, strict=True)))
+        return call(*(tf.cast(prepared[spec.name], spec.dtype) for spec in specs))
+
+    open_axes = [tf.TensorSpec([None] * t.ndim, t.dtype, name) for name, t in raw.items()]
+    return tf.function(serve, input_signature=open_axes, autograph=False)
+
+
+class SavedModelEngine:
+    """A SavedModel in TensorFlow, by the inputs of the Keras model. An `Engine` of `lstm_apps.runtime`."""
+
+    def __init__(self, path: Path):
+        try:
+            self._model = tf.saved_model.load(str(path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise ModelFileError(f"{path}: TensorFlow refuses the folder: {first_line(error)}") from error
+        served = self._model.signatures
+        self._call = served[PREPROCESSED] if PREPROCESSED in served else served[DEFAULT]
+        specs = self._call.structured_input_signature[1]
+        self._types = {name: spec.dtype for name, spec in specs.items()}
+        self.inputs = {name: tuple(spec.shape) for name, spec in specs.items()}
+        self.outputs = list(self._call.structured_outputs)
+        extra = path / "assets.extra" / f"{METADATA_KEY}.json"
+        self.metadata: dict[str, Any] = json.loads(extra.read_text()) if extra.is_file() else {}
+
+    def run(self, inputs: Arrays) -> Arrays:
+        checked = check_inputs(inputs, self.inputs)
+        return _answer(self._call, {n: tf.constant(a, self._types[n]) for n, a in checked.items()})
+
+
+def _answer(call: Callable[..., dict[str, tf.Tensor]], inputs: dict[str, tf.Tensor]) -> Arrays:
+    return {name: np.asarray(tensor) for name, tensor in call(**inputs).items()}

@@ -1,6 +1,7 @@
 """A model as a step of a stream: a chunk of its sequence and its layers' states in, outputs and the new
 states out."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +50,12 @@ class StepSignature(Signature):
         found: list[keras.KerasTensor] = []
 
         def note(layer, kind: str, state) -> None:
-            found.append(_tensor(f"{layer.name}_{kind}", tuple(state.shape[1:]), state.dtype.name))
+            name, taken = f"{layer.name}_{kind}", {t.name for t in found}
+            for again in itertools.count(2):  # a layer may run more than once
+                if name not in taken:
+                    break
+                name = f"{layer.name}_{again}_{kind}"
+            found.append(_tensor(name, tuple(state.shape[1:]), state.dtype.name))
 
         def note_lstm(layer, sequences, initial_state, mask, training):
             if layer.go_backwards:

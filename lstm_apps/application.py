@@ -5,7 +5,7 @@ the CLI work from it and know no task by name. It imports no TensorFlow before i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -185,6 +185,11 @@ class Application(ABC):
     @abstractmethod
     def checks(self, features: Any, data: Data) -> Arrays:
         """A few real test inputs on which an export is compared with Keras."""
+
+    def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
+        """What a server does before the model's graph, where it is served in TensorFlow: operations from
+        raw tensors, by keyword, to the inputs by name, and raw test inputs; None: it takes the inputs."""
+        return None
 
     def stream_chunk(self, features: Any) -> int:
         """Steps of its inputs that a step file takes at a time."""

@@ -192,7 +192,7 @@ def evaluate(folder: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
-    formats: Annotated[list[str], typer.Option("--format", help="onnx, tflite; once for each.")],
+    formats: Annotated[list[str], typer.Option("--format", help="onnx, tflite, saved_model; once for each.")],
     quantize: Annotated[
         str | None, typer.Option(help="onnx: int8; tflite: dynamic, int8, int16x8 (with --step).")
     ] = None,

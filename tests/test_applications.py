@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from check_application import check_application
 from hearts import RATE, heart, write_records
 from recordings import word, write_recordings
@@ -66,6 +67,14 @@ def test_sentiment(tmp_path):
     run = check_application("sentiment", path, tmp_path, ["", "  \n", 3, "a" * 10_000_000, None])
     answer = runtime.load(run.folder / "model.onnx").predict("A good film. A great book! " * 50)
     assert answer["label"] in ("positive", "negative")
+    served = tf.saved_model.load(str(run.folder / "model.saved_model")).signatures["serving_default"]
+    texts = ["A lovely film, number 3.", "An awful 😀 book", "\N{ARABIC LETTER ALEF}\x07 song", "poor " * 99]
+    found = served(text=tf.constant(texts))
+    expected = [runtime.load(run.folder / "model.onnx").predict(text)["score"] for text in texts[:3]]
+    np.testing.assert_allclose(found["score"][:3, 0], expected, atol=1e-4)
+    # Of a longer sentence it reads the beginning, as in training.
+    tokens = run.features.padded(run.features.processor.encode(texts))
+    np.testing.assert_allclose(found["score"], run.load_model()({"tokens": tokens})["score"], atol=1e-4)
 
 
 def test_ecg(tmp_path):

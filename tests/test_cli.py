@@ -1,6 +1,7 @@
 """The command line: what people see, and what they see when something is wrong."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -158,3 +159,19 @@ def test_interrupted_training_tells_how_to_go_on(cli, tmp_path, monkeypatch):
     code, _, error = cli("train", "energy", "--data", path, "--out", "run")
     assert code == 130
     assert "lstm-apps train energy --resume --out run" in error
+
+
+@pytest.mark.slow
+def test_an_export_that_fails_its_check_is_a_sentence_and_leaves_what_was(
+    cli, small_run, tmp_path, monkeypatch
+):
+    import export.runs
+
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    before = (folder / "model.tflite").read_bytes()
+    monkeypatch.setitem(export.runs.RELATIVE_TOLERANCE, None, -1.0)
+    code, _, error = cli("export", "run", "--format", "tflite")
+    assert code == 1
+    (sentence,) = (line for line in error.splitlines() if line.startswith("Error"))
+    assert "off by up to" in sentence
+    assert (folder / "model.tflite").read_bytes() == before

@@ -173,6 +173,13 @@ class Sentiment(Application):
         examples = self.examples(features, data.test)
         return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
 
+    def preprocessing(self, features: TextFeatures, data: Data):
+        from lstm_apps.models.tokenizer import Tokenizer
+
+        rows = np.unique(np.linspace(0, len(data.test) - 1, _CHECKS).astype(int))
+        texts = np.array([data.test[i].text for i in rows])
+        return Tokenizer(features.sentencepiece, features.length, PADDING, UNKNOWN), {"text": texts}
+
     def output_scale(self, features: TextFeatures) -> float:
         return 1.0  # log odds and scores differ by some units
 

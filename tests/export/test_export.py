@@ -20,6 +20,11 @@ def sequential(*layers, features=4, time=7):
     return keras.Sequential([keras.Input((time, features)), *layers])
 
 
+def twice(layer):
+    x = keras.Input((7, 4))
+    return keras.Model(x, layer(x) - layer(-2 * x))
+
+
 MODELS = {
     "last": lambda: sequential(LSTM(5)),
     "sequences": lambda: sequential(LSTM(5, return_sequences=True)),
@@ -27,6 +32,7 @@ MODELS = {
     "backwards": lambda: sequential(LSTM(5, return_sequences=True, go_backwards=True)),
     "bidirectional": lambda: sequential(keras.layers.Bidirectional(LSTM(5, return_sequences=True))),
     "no bias": lambda: sequential(LSTM(5, use_bias=False)),
+    "shared": lambda: twice(LSTM(5)),
     "open time": lambda: sequential(LSTM(5), time=None),
     "scaled": lambda: sequential(keras.layers.Normalization(axis=None, mean=2.0, variance=3.0), LSTM(5)),
 }
@@ -36,13 +42,32 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_every_lstm_is_one_operator(write, file, operator, name, tmp_path):
     report = write(MODELS[name](), tmp_path / file)
-    lstms = {"stacked": 2, "bidirectional": 2}.get(name, 1)
+    lstms = {"stacked": 2, "shared": 2, "bidirectional": 1 if operator == "LSTM" else 2}.get(name, 1)
     assert report.operators[operator] == lstms
     assert report.fused
     assert not {"Loop", "Scan", "WHILE", "If"} & set(report.operators)
     assert not [op for op in report.operators if op.startswith("Flex")]
     assert report.max_abs_error <= report.tolerance
     assert report.path.stat().st_size == report.size_bytes
+
+
+def test_only_directions_of_one_kind_are_joined(tmp_path):
+    x = keras.Input((6, 4))
+    alike, other = LSTM(3), LSTM(3, go_backwards=True)
+    by_relu = LSTM(3, go_backwards=True, activation="relu")
+    from_states = LSTM(3, go_backwards=True)(x, initial_state=[alike(x), alike(x)])
+    outputs = keras.ops.concatenate([alike(x), by_relu(x), from_states])
+    report = export.to_onnx(keras.Model(x, outputs), tmp_path / "m.onnx")
+    assert report.operators["LSTM"] >= 3
+    report = export.to_onnx(keras.Model(x, keras.ops.add(other(x), alike(x))), tmp_path / "m.onnx")
+    assert report.operators["LSTM"] == 1
+
+
+@each_form
+def test_a_layer_that_runs_twice_has_two_states(write, file, operator, tmp_path):
+    report = write(twice(LSTM(5, return_sequences=True, name="lstm")), tmp_path / file, step=True)
+    states = {name for name in open_engine(report.path).inputs if name.startswith("lstm")}
+    assert states == {"lstm_h", "lstm_c", "lstm_2_h", "lstm_2_c"}
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,95 @@
+"""What is done to an ONNX graph once it has been converted."""
+
+import numpy as np
+import onnx
+import tensorflow as tf
+from onnx import helper, numpy_helper
+
+_X, _LENGTHS, _HIDDEN, _CELL, _PEEPHOLES = 0, 4, 5, 6, 7
+_OF_A_DIRECTION = (1, 2, 3, _PEEPHOLES)  # and the weights, recurrent weights and biases
+_ACTIVATIONS = ("activations", "activation_alpha", "activation_beta")
+
+
+def fix_captures(graph: onnx.GraphProto, captures) -> None:
+    """Make constants of the tensors that the traced function took from outside, such as the mean
+    of `keras.layers.Normalization`: the converter takes them for inputs."""
+    outside = {inner.name: outer for outer, inner in captures if inner.dtype != tf.resource}
+    for value in [v for v in graph.input if v.name in outside]:
+        graph.input.remove(value)
+        graph.initializer.append(numpy_helper.from_array(outside[value.name].numpy(), value.name))
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove constants that no node reads."""
+    used = _read(graph)
+    for constant in [c for c in graph.initializer if c.name not in used]:
+        graph.initializer.remove(constant)
+
+
+def name_axes(graph: onnx.GraphProto) -> None:
+    """Call the open axes of inputs and outputs "batch" and "time"."""
+    for value in (*graph.input, *graph.output):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if not dim.HasField("dim_value"):
+                dim.dim_param = ("batch", "time")[axis] if axis < 2 else f"{value.name}_{axis}"
+
+
+def join_directions(graph: onnx.GraphProto) -> None:
+    """Make each forward and reverse LSTM of the same input, lengths and shape one bidirectional node, where
+    both start from states of zero."""
+    waiting: dict[tuple, onnx.NodeProto] = {}
+    for node in [n for n in graph.node if n.op_type == "LSTM"]:
+        options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        direction = options.pop("direction")
+        if _input(node, _HIDDEN) or _input(node, _CELL):
+            continue
+        parts = _input(node, _X), _input(node, _LENGTHS), bool(_input(node, _PEEPHOLES))
+        same = (*parts, repr(sorted(options.items())))
+        other = waiting.pop((same, b"forward" if direction == b"reverse" else b"reverse"), None)
+        if other is None:
+            waiting[same, direction] = node
+        else:
+            forward, reverse = (other, node) if direction == b"reverse" else (node, other)
+            _join(graph, forward, reverse, options)
+
+
+def _join(graph, forward, reverse, options: dict) -> None:
+    """One node, and what splits its outputs, in place of the first of two."""
+    constants = {c.name: c for c in graph.initializer}
+    inputs = list(forward.input)
+    for place in _OF_A_DIRECTION:
+        if _input(forward, place):
+            blocks = [numpy_helper.to_array(constants[n.input[place]]) for n in (forward, reverse)]
+            inputs[place] += "_both"
+            graph.initializer.append(numpy_helper.from_array(np.concatenate(blocks), inputs[place]))
+    used, outputs, splits = _read(graph), [], []
+    for place, axis in enumerate((1, 0, 0)):  # all h, last h, last c: where their directions are
+        names = [node.output[place] for node in (forward, reverse)]
+        outputs.append(f"{forward.name}_both_{place}" if used & set(names) else "")
+        if outputs[-1]:
+            splits.append(helper.make_node("Split", [outputs[-1]], names, axis=axis, num_outputs=2))
+    doubled = {name: value * 2 if name in _ACTIVATIONS else value for name, value in options.items()}
+    joined = helper.make_node(
+        "LSTM", inputs, outputs, name=forward.name, direction="bidirectional", **doubled
+    )
+    nodes = list(graph.node)
+    first = min(nodes.index(forward), nodes.index(reverse))
+    graph.node.remove(forward)
+    graph.node.remove(reverse)
+    for node in (*splits, joined):
+        graph.node.insert(first, node)
+
+
+def _read(graph: onnx.GraphProto) -> set[str]:
+    """Names that a node reads, or an output is, also inside loops."""
+    found = {output.name for output in graph.output}
+    for node in graph.node:
+        found.update(node.input)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                found |= _read(attribute.g)
+    return found
+
+
+def _input(node: onnx.NodeProto, place: int) -> str:
+    return node.input[place] if place < len(node.input) else ""

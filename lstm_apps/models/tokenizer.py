@@ -1,0 +1,27 @@
+"""Texts to the numbers of their pieces in TensorFlow, for a graph that is served."""
+
+import base64
+
+import tensorflow as tf
+import tensorflow_text
+
+
+class Tokenizer(tf.Module):
+    """What `TextFeatures.padded` makes of one sentence each, by `tensorflow_text.SentencepieceTokenizer`.
+
+    Args:
+        sentencepiece: The vocabulary, a serialised SentencePiece model in base64.
+        length: Pieces that are read; more are cut off.
+        padding, unknown: Numbers of pieces.
+    """
+
+    def __init__(self, sentencepiece: str, length: int, padding: int, unknown: int):
+        super().__init__()
+        self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=base64.b64decode(sentencepiece))
+        self._length, self._padding, self._unknown = length, padding, unknown
+
+    def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """(batch,) strings to "tokens", (batch, length) int32; of a text without pieces, one unknown."""
+        pieces = self._tokenizer.tokenize(text).to_tensor(self._padding, shape=(None, self._length))
+        first = tf.maximum(pieces[:, :1], self._unknown)
+        return {"tokens": tf.concat([first, pieces[:, 1:]], axis=1)}
