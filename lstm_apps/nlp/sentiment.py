@@ -174,8 +174,12 @@ class Sentiment(Application):
         return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
 
     def preprocessing(self, features: TextFeatures, data: Data):
-        from lstm_apps.models.tokenizer import Tokenizer
-
+        try:
+            from lstm_apps.models.tokenizer import Tokenizer
+        except ImportError as error:
+            raise InputError(
+                "A SavedModel that takes text needs tensorflow-text, which is not here."
+            ) from error
         rows = np.unique(np.linspace(0, len(data.test) - 1, _CHECKS).astype(int))
         texts = np.array([data.test[i].text for i in rows])
         return Tokenizer(features.sentencepiece, features.length, PADDING, UNKNOWN), {"text": texts}
