@@ -9,7 +9,7 @@ quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in unde
 	$(BIN)/lstm-apps quickstart
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -77,8 +78,11 @@ class Signature:
 
     def expected(self) -> Arrays:
         """What Keras computes for the sample inputs."""
-        flat = [keras.ops.convert_to_tensor(self.inputs[n]) for n in self.input_names]
-        return {n: keras.ops.convert_to_numpy(t) for n, t in Signature.call(self, *flat).items()}
+        return self._by_keras(self.inputs[n] for n in self.input_names)
+
+    def _by_keras(self, inputs: Iterable[np.ndarray]) -> Arrays:
+        call = tf.function(partial(Signature.call, self), autograph=False)  # eagerly, each step costs
+        return {n: keras.ops.convert_to_numpy(t) for n, t in call(*map(tf.constant, inputs)).items()}
 
     def run(self, engine: Engine) -> Arrays:
         """What an exported file computes for them."""

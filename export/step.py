@@ -3,6 +3,7 @@ states out."""
 
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -107,14 +108,17 @@ class StepSignature(Signature):
 
     def expected(self) -> Arrays:
         """What Keras computes for the whole sequences."""
-        flat = [keras.ops.convert_to_tensor(self.whole[t.name]) for t in self.sequences]
-        return {n: keras.ops.convert_to_numpy(t) for n, t in Signature.call(self, *flat).items()}
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> Arrays:
+        return self._by_keras(self.whole[t.name] for t in self.sequences)
 
     def run(self, engine: Engine) -> Arrays:
         """What a file puts out for them chunk by chunk: all outputs one after the other where Keras has
         a sequence, the last one elsewhere."""
         joined = Stream(engine, self.examples).run(self.whole, self.chunk)
-        return {name: a[:, -self.expected()[name].shape[1] :] for name, a in joined.items()}
+        return {name: a[:, -self._expected[name].shape[1] :] for name, a in joined.items()}
 
     def _chunks(self) -> Iterator[Arrays]:
         time = next(iter(self.whole.values())).shape[1]

@@ -8,6 +8,7 @@ A notebook whose dataset cannot be downloaded is skipped, with the reason.
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -39,8 +40,11 @@ def run(path: Path) -> str:
 
 if __name__ == "__main__":
     chosen = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb"))
-    for path in chosen:
-        try:
-            print(f"{path.name}: {run(path)}", flush=True)
-        except CellExecutionError as error:
-            raise SystemExit(f"{path.name}: {error}") from None
+    with ThreadPoolExecutor(2) as two:  # each in a process of its own
+        running = {path: two.submit(run, path) for path in chosen}
+        for path, answer in running.items():
+            try:
+                print(f"{path.name}: {answer.result()}", flush=True)
+            except CellExecutionError as error:
+                two.shutdown(cancel_futures=True)
+                raise SystemExit(f"{path.name}: {error}") from None

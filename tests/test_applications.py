@@ -15,7 +15,7 @@ from wards import as_table, patient, write_ward
 from lstm_apps import application, runtime
 from lstm_apps.cli import app
 from lstm_apps.errors import InputError
-from lstm_apps.healthcare import vitals, vitals_baselines
+from lstm_apps.healthcare import risk, vitals, vitals_baselines
 from training.config import Config
 from training.crossvalidate import cross_validate
 
@@ -105,7 +105,12 @@ def test_ecg(tmp_path):
         )
 
 
-def test_vitals(tmp_path):
+@pytest.fixture
+def few_draws(monkeypatch):
+    monkeypatch.setattr(risk, "_DRAWS", 20)
+
+
+def test_vitals(tmp_path, few_draws):
     path = write_ward(tmp_path / "ward.csv")
     table = as_table(patient("new", seed=99))
     bad = [
@@ -146,7 +151,7 @@ def test_vitals(tmp_path):
     assert CliRunner().invoke(app, ["predict", str(run.folder / "model.onnx"), str(path)]).exit_code == 0
 
 
-def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch):
+def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
     grids = vitals_baselines._grids()
     monkeypatch.setattr(vitals_baselines, "_grids", lambda: tuple(grid[:1] for grid in grids))
     monkeypatch.setattr(vitals, "FOLDS", 2)
