@@ -14,6 +14,7 @@ from lstm_apps.errors import ModelFileError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import check_inputs, open_engine
 
+PATIENCE_MS = 180_000  # a browser on a busy machine takes a while to start
 PAGE = Path(__file__).with_name("browser.html")
 TYPES = {
     ".html": "text/html",
@@ -42,6 +43,16 @@ def _modules(package: str) -> Path | None:
     return next((Path(f) for f in folders if f and (Path(f) / package).is_dir()), None)
 
 
+def new_page(playwright):
+    """A page of a headless Chromium."""
+    browser = playwright.chromium.launch(
+        executable_path=_chromium(), args=["--no-sandbox"], timeout=PATIENCE_MS
+    )
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
 class BrowserEngine:
     """A model file in a page.
 
@@ -61,8 +72,7 @@ class BrowserEngine:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._playwright = sync_playwright().start()
         try:
-            browser = self._playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
-            self._page = browser.new_page()
+            self._page = new_page(self._playwright)
             self._page.goto(f"http://localhost:{self._server.server_port}/")
             self._page.evaluate("package => open(package)", package)
         except Error as error:

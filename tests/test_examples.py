@@ -87,7 +87,7 @@ def test_web(files, model, tmp_path):
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server, sync_playwright() as play:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = play.chromium.launch(executable_path=browser._chromium(), args=["--no-sandbox"]).new_page()
+        page = browser.new_page(play)
         page.goto(f"http://localhost:{server.server_port}/onnx_web.html")
         page.wait_for_function("document.getElementById('answer').textContent != 'running'")
         answer = page.inner_text("#answer")
