@@ -1,7 +1,6 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -81,8 +80,8 @@ class Signature:
         return self._by_keras(self.inputs[n] for n in self.input_names)
 
     def _by_keras(self, inputs: Iterable[np.ndarray]) -> Arrays:
-        call = tf.function(partial(Signature.call, self), autograph=False)  # eagerly, each step costs
-        return {n: keras.ops.convert_to_numpy(t) for n, t in call(*map(tf.constant, inputs)).items()}
+        found = Signature.call(self, *map(tf.constant, inputs))
+        return {n: keras.ops.convert_to_numpy(t) for n, t in found.items()}
 
     def run(self, engine: Engine) -> Arrays:
         """What an exported file computes for them."""
