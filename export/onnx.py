@@ -1,13 +1,13 @@
 """Keras to ONNX, each LSTM as one `LSTM` node of the standard.
 
-A layer's loop would reach ONNX as a `Loop` of a dozen nodes a step. So, while the model is traced,
-each layer that the operator can express leaves a single placeholder in the graph instead, and the
-converter is told to write an `LSTM` node for it.
+While the model is traced, each layer leaves a single placeholder in the graph instead of its loop, and the
+converter is told to write an `LSTM` node for it. What the operator cannot express becomes a `Scan`.
 """
 
 import logging
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from tf2onnx.onnx_opset.controlflow import Select
 
 from export import onnx_graph
+from export.onnx_scan import PLACEHOLDER, Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
 from lstm_apps.errors import unknown_name
-from lstm_apps.layers import kernels
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
@@ -58,10 +59,11 @@ def convert(
     if quantize not in (None, *QUANTIZE):
         raise unknown_name("quantization", str(quantize), QUANTIZE)
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
+    scans = Scans(_converted)
 
     def placeholder(layer, sequences, initial_state, mask, training):
         if not _expressible(layer) or (mask is not None and not right_padded):
-            return kernels.scan(layer, sequences, initial_state, mask, training)
+            return scans.run(layer, sequences, initial_state, mask)
         token = f"lstm_{len(marked)}"
         marked[token] = layer, weights(layer), all(map(is_zero, initial_state))
         shape = tf.shape(sequences)
@@ -86,25 +88,45 @@ def convert(
         return tf.where(valid, last, tf.zeros_like(last)), outputs, states
 
     def write_node(context, node, name, args):
-        _lstm_node(context, node, *marked[node.get_attr("token").s.decode()])
+        token = node.get_attr("token").s.decode()
+        if token in marked:
+            _lstm_node(context, node, *marked[token])
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
-    function = tf.function(signature.call, input_signature=specs, autograph=False)
-    with lstms_by(placeholder):
-        captures = function.get_concrete_function().graph.captures
-        model, _ = tf2onnx.convert.from_function(
-            function,
-            input_signature=specs,
-            opset=OPSET,
-            custom_op_handlers={"PyFuncStateless": (write_node, [])},
-        )
-    onnx_graph.fix_captures(model.graph, captures)
+    with lstms_by(placeholder, scans.run):
+        model = _converted(signature.call, specs, {PLACEHOLDER: (write_node, [])})
+    scans.fill_in(model)
     onnx_graph.join_directions(model.graph)
     onnx_graph.drop_unused(model.graph)
     onnx_graph.name_axes(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString() if quantize is None else _with_small_weights(model)
+
+
+def _converted(
+    function: Callable[..., Any], specs: list[tf.TensorSpec], handlers: dict[str, tuple] | None = None
+) -> onnx.ModelProto:
+    """A function of tensors as an ONNX model; `handlers` write operators that the converter does not know."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
+    traced = tf.function(function, input_signature=specs, autograph=False)
+    captures = traced.get_concrete_function().graph.captures
+    model, _ = tf2onnx.convert.from_function(
+        traced,
+        input_signature=specs,
+        opset=OPSET,
+        custom_op_handlers={"SelectV2": (_where_node, []), **(handlers or {})},
+    )
+    onnx_graph.fix_captures(model.graph, captures)
+    return model
+
+
+def _where_node(context, node, name, args) -> None:
+    """A choice by `Where`: the converter's own products with zeros and ones are NaN where what is not chosen
+    is infinite. Of booleans onnxruntime has none."""
+    if context.get_dtype(node.output[0]) == onnx.TensorProto.BOOL:
+        Select.version_7(context, node)
+    else:
+        node.type = "Where"
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
@@ -116,16 +138,8 @@ def with_metadata(content: bytes, key: str, data: str) -> bytes:
 
 def operators(content: bytes) -> Counter:
     """How many nodes of each type the graph has, those inside loops included."""
-
-    def count(graph: onnx.GraphProto) -> Counter:
-        found = Counter(node.op_type for node in graph.node)
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.type == onnx.AttributeProto.GRAPH:
-                    found += count(attribute.g)
-        return found
-
-    return count(onnx.load_model_from_string(content).graph)
+    graphs = onnx_graph.all_graphs(onnx.load_model_from_string(content).graph)
+    return Counter(node.op_type for graph in graphs for node in graph.node)
 
 
 def _with_small_weights(model: onnx.ModelProto) -> bytes:

@@ -1,5 +1,7 @@
 """What is done to an ONNX graph once it has been converted."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import tensorflow as tf
@@ -21,7 +23,7 @@ def fix_captures(graph: onnx.GraphProto, captures) -> None:
 
 def drop_unused(graph: onnx.GraphProto) -> None:
     """Remove constants that no node reads."""
-    used = _read(graph)
+    used = read_by(graph)
     for constant in [c for c in graph.initializer if c.name not in used]:
         graph.initializer.remove(constant)
 
@@ -62,7 +64,7 @@ def _join(graph, forward, reverse, options: dict) -> None:
             blocks = [numpy_helper.to_array(constants[n.input[place]]) for n in (forward, reverse)]
             inputs[place] += "_both"
             graph.initializer.append(numpy_helper.from_array(np.concatenate(blocks), inputs[place]))
-    used, outputs, splits = _read(graph), [], []
+    used, outputs, splits = read_by(graph), [], []
     for place, axis in enumerate((1, 0, 0)):  # all h, last h, last c: where their directions are
         names = [node.output[place] for node in (forward, reverse)]
         outputs.append(f"{forward.name}_both_{place}" if used & set(names) else "")
@@ -80,15 +82,22 @@ def _join(graph, forward, reverse, options: dict) -> None:
         graph.node.insert(first, node)
 
 
-def _read(graph: onnx.GraphProto) -> set[str]:
-    """Names that a node reads, or an output is, also inside loops."""
-    found = {output.name for output in graph.output}
+def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph and those inside its loops and branches."""
+    yield graph
     for node in graph.node:
-        found.update(node.input)
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
-                found |= _read(attribute.g)
-    return found
+                yield from all_graphs(attribute.g)
+
+
+def read_by(graph: onnx.GraphProto) -> set[str]:
+    """Names that a node reads, or an output is, also inside loops."""
+    return {
+        name
+        for inner in all_graphs(graph)
+        for name in (*(o.name for o in inner.output), *(i for node in inner.node for i in node.input))
+    }
 
 
 def _input(node: onnx.NodeProto, place: int) -> str:

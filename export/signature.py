@@ -1,6 +1,7 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keras
@@ -64,10 +65,7 @@ class Signature:
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model in inference on inputs in the order of `input_names`, its weights constants."""
-        with tf.init_scope():
-            values = [v.numpy() for v in self.model.variables]
-        constants = zip(self.model.variables, map(tf.constant, values), strict=True)
-        with keras.StatelessScope(state_mapping=list(constants)):
+        with frozen(self.model.variables):
             inputs = keras.tree.pack_sequence_as(self.model.input, list(flat))
             # Not the model itself, which insists on the length it was built with.
             output = self.model.call(inputs, training=False)
@@ -100,6 +98,15 @@ class Signature:
         """A tensor's shape with batch one, open sizes as in the sample inputs."""
         sample = self.inputs[tensor.name].shape
         return (1, *(s if d is None else d for d, s in zip(tensor.shape[1:], sample[1:], strict=True)))
+
+
+@contextmanager
+def frozen(variables: Iterable[keras.Variable]) -> Iterator[None]:
+    """Inside the `with` block, `variables` are constants of the graph that is traced."""
+    with tf.init_scope():
+        values = [(v, v.numpy()) for v in variables]
+    with keras.StatelessScope(state_mapping=[(v, tf.constant(value)) for v, value in values]):
+        yield
 
 
 class Weights(NamedTuple):

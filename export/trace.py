@@ -12,22 +12,27 @@ from lstm_apps.layers import LeftContext, kernels
 
 
 @contextmanager
-def lstms_by(kernel: kernels.Kernel) -> Iterator[None]:
-    """Inside the `with` block, `kernel` runs every LSTM layer, `keras.layers.LSTM` too. No layer takes
-    cuDNN, whose operators no exporter knows: a model can be exported where it was trained on a GPU."""
+def lstms_by(kernel: kernels.Kernel, others: kernels.Kernel | None = None) -> Iterator[None]:
+    """Inside the `with` block, `kernel` runs every LSTM layer, `keras.layers.LSTM` too, and `others` (by
+    default Keras's loop) all other recurrent layers. No layer takes cuDNN, whose operators no exporter
+    knows: a model can be exported where it was trained on a GPU."""
 
     def keras_lstm(layer, sequences, initial_state, mask, training=False):
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         return kernel(_as_ours(layer), sequences, initial_state, mask, training)
 
-    before = keras.layers.LSTM.inner_loop, keras.layers.GRU.inner_loop
-    keras.layers.LSTM.inner_loop = keras_lstm
-    keras.layers.GRU.inner_loop = keras.layers.RNN.inner_loop
-    try:
-        with kernels.use_kernel(kernel):
-            yield
-    finally:
-        keras.layers.LSTM.inner_loop, keras.layers.GRU.inner_loop = before
+    any_other = others or keras.layers.RNN.inner_loop
+
+    def keras_other(layer, sequences, initial_state, mask, training=False):
+        return any_other(layer, sequences, initial_state, mask, training)
+
+    with (
+        patch.object(keras.layers.LSTM, "inner_loop", keras_lstm),
+        patch.object(keras.layers.GRU, "inner_loop", keras_other),
+        patch.object(keras.layers.RNN, "inner_loop", keras_other),
+        kernels.use_kernel(kernel),
+    ):
+        yield
 
 
 @contextmanager
