@@ -30,6 +30,7 @@ MODELS = {
     "stacked": lambda L, x: L(UNITS)(L(UNITS, return_sequences=True)(x)),
     "bidirectional": lambda L, x: keras.layers.Bidirectional(L(UNITS))(x),
     "right-padded": lambda L, x: L(UNITS)(keras.layers.Masking()(x)),
+    "GRU": lambda _, x: keras.layers.GRU(UNITS)(x),
     "layer norm": lambda L, x: L(UNITS, layer_norm=True)(x),
 }
 

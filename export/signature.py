@@ -30,7 +30,7 @@ class Signature:
                 "The model has no defined inputs; build it as a functional or sequential model, "
                 "with keras.Input, before exporting it."
             )
-        self.model = model
+        self.model = model = in_float32(model)
         self.tensors = list(model.inputs)  # the inputs' names, shapes and types
         output = model.output
         if isinstance(output, dict):
@@ -98,6 +98,26 @@ class Signature:
         """A tensor's shape with batch one, open sizes as in the sample inputs."""
         sample = self.inputs[tensor.name].shape
         return (1, *(s if d is None else d for d, s in zip(tensor.shape[1:], sample[1:], strict=True)))
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The model with all arithmetic in float32, its own weights. Of mixed precision, in which GPUs train,
+    runtimes have only a part, and their float16 is not TensorFlow's."""
+    half = "float16", "bfloat16"
+    names = (*half, *(f"mixed_{name}" for name in half))  # of types and of policies
+    if not any(layer.compute_dtype in half for layer in model._flatten_layers()):
+        return model
+
+    def widened(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {key: widened(value) for key, value in config.items()}
+        if isinstance(config, list | tuple):
+            return type(config)(map(widened, config))
+        return "float32" if isinstance(config, str) and config in names else config
+
+    wide = type(model).from_config(widened(model.get_config()))
+    wide.set_weights(model.get_weights())
+    return wide
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Exports: the fused operator of each runtime, checked against Keras, or no file at all."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -80,6 +82,25 @@ def test_any_shape_answers_as_keras_does(tmp_path, time, features, units, seed):
         write(model, tmp_path / file, inputs=x)
         (found,) = open_engine(tmp_path / file).run({model.inputs[0].name: x}).values()
         np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
+@each_form
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+@pytest.mark.parametrize("layer", [LSTM, partial(LSTM, layer_norm=True), keras.layers.LSTM, keras.layers.GRU])
+def test_a_model_of_mixed_precision_leaves_in_float32(write, file, operator, policy, layer, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = sequential(keras.layers.Bidirectional(layer(5)), keras.layers.Dense(2))
+    finally:
+        keras.config.set_dtype_policy(before)
+    x = np.random.default_rng(0).normal(size=(3, 7, 4)).astype("float32")
+    path = write(model, tmp_path / file, inputs=x).path
+    engine = open_engine(path)
+    (found,) = engine.run(dict.fromkeys(engine.inputs, x)).values()
+    assert found.dtype == np.float32
+    rough = {"mixed_float16": 0.01, "mixed_bfloat16": 0.05, "float16": 0.01}[policy]
+    np.testing.assert_allclose(found, model(x).numpy().astype("float32"), atol=rough)
 
 
 def test_onnx_takes_any_batch_and_any_length(tmp_path):

@@ -187,7 +187,7 @@ def test_only_a_loop_is_left_of_a_loop(tmp_path):
     model = model_of(lambda L, x: L(5)(x), keras.layers.SimpleRNN)
     report = export.to_onnx(model, tmp_path / "m.onnx")
     (body,) = scan_bodies(report.path)
-    assert [n.op_type for n in body.node if n.op_type != "Identity"] == ["MatMul", "Add", "Tanh"]
+    assert [n.op_type for n in body.node if n.op_type != "Identity"] == ["MatMul", "Add", "Add", "Tanh"]
     assert len(body.output) == 2  # no sequence, for nothing reads it
     assert report.operators["MatMul"] == 2
 
@@ -351,6 +351,12 @@ def test_onnx_variants_quantized(variant, step, tmp_path):
     assert report.fused is ("onnx" not in loops)
     assert report.operators["DynamicQuantizeLSTM"] == report.fused
     assert 1e-5 < report.max_abs_error < report.tolerance
+
+
+def test_weights_inside_a_loop_are_quantized_too(tmp_path):
+    model = quantized_model(lambda L, x: L(64, layer_norm=True)(x))
+    small = export.to_onnx(model, tmp_path / "s.onnx", quantize="int8", inputs=series(4, 1))
+    assert small.size_bytes < export.to_onnx(model, tmp_path / "m.onnx", inputs=series(4, 1)).size_bytes / 2
 
 
 @pytest.mark.parametrize("use", USES)
