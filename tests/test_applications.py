@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from check_application import check_application
-from hearts import RATE, heart, write_records
 from recordings import word, write_recordings
 from typer.testing import CliRunner
 from wards import as_table, patient, write_ward
 
 from lstm_apps import application, runtime
 from lstm_apps.cli import app
+from lstm_apps.data.hearts import RATE, heart, write_records
 from lstm_apps.errors import InputError
 from lstm_apps.healthcare import risk, vitals, vitals_baselines
 from training.config import Config
@@ -78,7 +78,7 @@ def test_sentiment(tmp_path):
 
 
 def test_ecg(tmp_path):
-    folder = write_records(tmp_path / "hearts")
+    folder = write_records(tmp_path / "hearts", records=6, beats=400)
     cut = tmp_path / "cut.hea"
     cut.write_text("nonsense")
     bad = [

@@ -8,6 +8,7 @@ import numpy as np
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features.beats import read_ecg
 
+NEAR = 0.15  # seconds
 LAYOUT = "a folder of WFDB records, each with beats annotated in a file of the ending .atr"
 # ANSI/AAMI EC57: what PhysioNet's symbols of beats count as.
 AAMI = {
@@ -78,6 +79,27 @@ class EcgRecord:
     rate: float
     peaks: np.ndarray  # (beats,) samples
     labels: np.ndarray  # (beats,) AAMI classes
+
+    def match(self, found: np.ndarray) -> np.ndarray:
+        """Which beat each detected peak is, -1 where it is none: the nearest within 150 ms (ANSI/AAMI EC57),
+        each beat once.
+
+        Args:
+            found: (peaks,) samples.
+        """
+        if not len(found):
+            return np.zeros(0, np.int64)
+        beat, peak = _nearest(self.peaks, found), _nearest(found, self.peaks)
+        close = np.abs(self.peaks[beat] - found) <= NEAR * self.rate
+        return np.where(close & (peak[beat] == np.arange(len(found))), beat, -1)
+
+
+def _nearest(places: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """Of each in `to` the index in `places`, which ascend."""
+    after = np.searchsorted(places, to).clip(1, max(1, len(places) - 1))
+    before = after - 1
+    after = after.clip(max=len(places) - 1)
+    return np.where(to - places[before] <= places[after] - to, before, after)
 
 
 def list_records(folder: Path) -> list[Path]:

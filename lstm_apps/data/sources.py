@@ -256,8 +256,15 @@ def _fetch_mitdb(path: Path) -> None:
         wfdb.dl_database("mitdb", str(path))
     except Exception as error:  # whatever its network client raises
         raise InputError(
-            f"Could not download mitdb ({error}). Download it elsewhere and name its folder by --data."
+            f"Could not download mitdb ({error}). Download it elsewhere and name its folder by --data, or "
+            "try it with made-up beats: --data synthetic-hearts."
         ) from error
+
+
+def _write_synthetic_hearts(path: Path) -> None:
+    from lstm_apps.data import hearts
+
+    hearts.write_records(path)
 
 
 def _download(url: str, file: IO[bytes]) -> None:
@@ -347,6 +354,16 @@ SOURCES: dict[str, Source] = {
             "Circulation 101(23)",
             file="mitdb",
             fetch=_fetch_mitdb,
+        ),
+        Source(
+            name="synthetic-hearts",
+            summary="24,000 made-up beats of 16 made-up hearts, to try things out offline",
+            origin="lstm_apps.data.hearts",
+            licence="Apache-2.0, as this package",
+            citation="after P. McSharry et al. (2003). A dynamical model for generating synthetic "
+            "electrocardiogram signals. IEEE Trans Biomed Eng 50(3)",
+            file="synthetic-hearts",
+            fetch=_write_synthetic_hearts,
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, COLUMNS, WINDOW, BeatFeatures, beat_table
+from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
 
 CLASSES = ("N", "S", "V", "F")
+NONE = ""  # no beat
 SCORED = ("N", "S", "V")  # F is what even people do not agree on
 MACRO_F1 = Metric(
     "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
@@ -36,6 +39,11 @@ S_SENSITIVITY = Metric(
 S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are")
 WITHOUT_232 = Metric(
     "macro F1 without 232", "higher", "without the one patient who has nine tenths of the S beats"
+)
+FROM_SIGNAL = Metric(
+    "macro F1 from the signal",
+    "higher",
+    "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
 )
 MEMBERS = 3
 CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
@@ -58,6 +66,17 @@ class Beats:
     def __getitem__(self, part: slice) -> "Beats":
         return Beats(self.record, self.table[part], self.labels[part], self.source)
 
+    @cached_property
+    def detected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the whole record, as it is without annotations: the beats that are found as a table; what they
+        are, NONE where there is no beat; and what those are that are missed."""
+        record = self.source
+        peaks = PeakDetector(record.rate).all(record.signal)
+        beats = record.match(peaks)[:-1]
+        missed = np.setdiff1d(np.arange(len(record.labels)), record.match(peaks))
+        labels = np.where(beats < 0, NONE, record.labels[beats])
+        return beat_table(record.signal, record.rate, peaks), labels, record.labels[missed]
+
 
 class Ecg(Application):
     """Beats of one lead, classified one by one with what came before, in patients never seen."""
@@ -68,7 +87,15 @@ class Ecg(Application):
     dataset = "mitdb"
     layout = LAYOUT
     roles = {}  # noqa: RUF012
-    metrics = (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY, WITHOUT_232)
+    metrics = (
+        MACRO_F1,
+        V_SENSITIVITY,
+        V_PREDICTIVITY,
+        S_SENSITIVITY,
+        S_PREDICTIVITY,
+        WITHOUT_232,
+        FROM_SIGNAL,
+    )
     outputs = ("classes",)
     stream_outputs = ("classes",)
     baselines = baselines.NAMES
@@ -141,19 +168,21 @@ class Ecg(Application):
         return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
     def score(self, features: BeatFeatures, data: Data, run: Run) -> Scores:
-        return self._scores(data, self._labels(features, data, run))
+        return self._scores(data, *(self._labels(features, t, run) for t in _tables(data)))
 
     def score_baselines(self, features: BeatFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
         parts = [(b.record, b.table, b.labels) for b in (*data.train, *data.validation)]
-        for name, labels in baselines.labels(parts, [b.table for b in data.test], SCORED):
-            yield name, self._scores(data, labels)
+        annotated, detected = _tables(data)
+        for name, labels in baselines.labels(parts, [*annotated, *detected], SCORED):
+            yield name, self._scores(data, labels[: len(annotated)], labels[len(annotated) :])
 
-    def _labels(self, features: BeatFeatures, data: Data, run: Run) -> list[np.ndarray]:
-        """Of each test record, its beats' labels."""
+    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: Run) -> list[np.ndarray]:
+        """Of the beats of each table."""
         names = np.array(features.classes)
-        return [names[features.probabilities(run, b.table).argmax(axis=1)] for b in data.test]
+        return [names[features.probabilities(run, t).argmax(axis=1)] for t in tables]
 
-    def _scores(self, data: Data, found: list[np.ndarray]) -> Scores:
+    def _scores(self, data: Data, found: list[np.ndarray], in_signal: list[np.ndarray]) -> Scores:
+        """Of the labels of annotated and of detected beats."""
         tables = np.array([_confusion(b.labels, labels) for b, labels in zip(data.test, found, strict=True)])
         rng = np.random.default_rng(0)
         chosen = rng.integers(len(tables), size=(1000, len(tables)))  # patients drawn anew
@@ -167,12 +196,18 @@ class Ecg(Application):
         if "232" in records and len(records) > 1:
             others = tables[[r != "232" for r in records]].sum(axis=0)
             scores[WITHOUT_232.name] = Estimate(_of(others)[MACRO_F1.name])
+        from_signal = [
+            _confusion(np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
+            for (_, true, missed), labels in zip((b.detected for b in data.test), in_signal, strict=True)
+        ]
+        if np.isfinite(value := _of(np.sum(from_signal, axis=0))[MACRO_F1.name]):
+            scores[FROM_SIGNAL.name] = Estimate(value)
         return scores
 
     def pictures(self, features: BeatFeatures, data: Data, run: Run) -> list[Picture]:
         from lstm_apps.healthcare.ecg_pictures import confusion_by_patient, strip
 
-        found = self._labels(features, data, run)
+        found = self._labels(features, [b.table for b in data.test], run)
         return [
             confusion_by_patient(
                 [b.record for b in data.test], [b.labels for b in data.test], found, CLASSES
@@ -253,15 +288,23 @@ def _counts(part: list[Beats]) -> dict[str, int]:
     return {c: int((labels == c).sum()) for c in (*CLASSES, "Q")}
 
 
+def _tables(data: Data) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of the test records: of annotated beats, and of detected ones."""
+    return [b.table for b in data.test], [b.detected[0] for b in data.test]
+
+
 def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(classes and Q, classes) counts: rows are what the beats are."""
-    return np.array([[((true == t) & (found == f)).sum() for f in CLASSES] for t in (*CLASSES, "Q")])
+    """(classes, Q and none; classes and none) counts: rows are what the beats are."""
+    return np.array(
+        [[((true == t) & (found == f)).sum() for f in (*CLASSES, NONE)] for t in (*CLASSES, "Q", NONE)]
+    )
 
 
 def _of(table: np.ndarray) -> dict[str, float]:
     """The metrics of a confusion matrix; NaN where there is nothing to count."""
-    hit = np.diag(table).astype(float)
-    true, called = table.sum(axis=1)[: len(CLASSES)], table.sum(axis=0)
+    hit, true, called = (
+        a[: len(CLASSES)].astype(float) for a in (np.diag(table), table.sum(axis=1), table.sum(axis=0))
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity, predictivity, f1 = hit / true, hit / called, 2 * hit / (true + called)
     place = {c: i for i, c in enumerate(CLASSES)}

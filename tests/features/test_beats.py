@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from hearts import RATE, heart
 
+from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.features.beats import BEATS, COLUMNS, WARM_UP, WINDOW, BeatFeatures, beat_table, read_ecg

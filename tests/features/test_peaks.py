@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hearts import RATE, heart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.features.peaks import PeakDetector
 
 SIGNAL, PEAKS, _ = heart()
