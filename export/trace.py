@@ -14,17 +14,18 @@ from lstm_apps.layers import LeftContext, kernels
 @contextmanager
 def lstms_by(kernel: kernels.Kernel, others: kernels.Kernel | None = None) -> Iterator[None]:
     """Inside the `with` block, `kernel` runs every LSTM layer, `keras.layers.LSTM` too, and `others` (by
-    default Keras's loop) all other recurrent layers. No layer takes cuDNN, whose operators no exporter
-    knows: a model can be exported where it was trained on a GPU."""
+    default Keras's loop) all other recurrent layers over vectors. No layer takes cuDNN, whose operators
+    no exporter knows: a model can be exported where it was trained on a GPU."""
 
     def keras_lstm(layer, sequences, initial_state, mask, training=False):
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         return kernel(_as_ours(layer), sequences, initial_state, mask, training)
 
-    any_other = others or keras.layers.RNN.inner_loop
+    loop = keras.layers.RNN.inner_loop
 
     def keras_other(layer, sequences, initial_state, mask, training=False):
-        return any_other(layer, sequences, initial_state, mask, training)
+        kernel = others if others and len(sequences.shape) == 3 else loop
+        return kernel(layer, sequences, initial_state, mask, training)
 
     with (
         patch.object(keras.layers.LSTM, "inner_loop", keras_lstm),

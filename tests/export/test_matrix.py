@@ -165,6 +165,17 @@ def test_other_recurrent_layers_leave_too(name, use, layer, tmp_path):
     assert report.max_abs_error < 2e-6
 
 
+@each_format
+def test_recurrence_over_images_leaves_too(name, tmp_path):
+    write, file, _ = FORMATS[name]
+    inputs = keras.Input((5, 8, 3))
+    model = keras.Model(inputs, keras.layers.ConvLSTM1D(4, 3, return_sequences=True)(inputs))
+    x = np.random.default_rng(0).normal(size=(2, 5, 8, 3)).astype("float32")
+    report = write(model, tmp_path / file, inputs=x)
+    assert not [op for op in report.operators if op.startswith("Flex")]
+    assert report.max_abs_error < 2e-6
+
+
 def scan_bodies(path) -> list[onnx.GraphProto]:
     nodes = onnx.load(path).graph.node
     return [a.g for n in nodes if n.op_type == "Scan" for a in n.attribute if a.name == "body"]
