@@ -150,7 +150,7 @@ class LSTM(keras.layers.RNN):
         return kernels.run(self, sequences, initial_state, mask, training)
 
     def gates(self, x, mask=None, initial_state=None) -> dict[str, Any]:
-        """What every gate did at every step, without dropout.
+        """What every gate did at every step, without dropout, computed in the precision of the weights.
 
         Args:
             x: (batch, time, features).
@@ -163,13 +163,13 @@ class LSTM(keras.layers.RNN):
             "forget", "input", "candidate", "output", "cell", "hidden", each (batch, time, units),
             in the order the layer runs: backwards in time with `go_backwards`, as its output is.
         """
-        x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
+        x = ops.cast(ops.convert_to_tensor(x), self.variable_dtype)
         if not self.built:
             self.build(x.shape)
         if initial_state is None:
             stateful = self.stateful and self.states is not None
             initial_state = self.states if stateful else self.get_initial_state(x.shape[0])
-        state = [ops.cast(ops.convert_to_tensor(s), self.compute_dtype) for s in initial_state]
+        state = [ops.cast(ops.convert_to_tensor(s), self.variable_dtype) for s in initial_state]
         mask = ops.ones(x.shape[:2], "bool") if mask is None else ops.cast(mask, "bool")
         steps = ops.swapaxes(x, 0, 1), ops.swapaxes(mask, 0, 1)  # (time, batch, ...)
         if self.go_backwards:

@@ -167,3 +167,12 @@ def test_low_precision_stays_finite(policy, variant):
         loss = tf.reduce_mean(tf.cast(layer(x, training=True)[0], "float32") ** 2)
     for tensor in (loss, *tape.gradient(loss, layer.trainable_variables)):
         assert np.isfinite(tf.cast(tensor, "float32")).all()
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_gates_of_mixed_precision_are_those_of_its_weights(policy):
+    layer = built(dtype=policy, layer_norm=True)
+    exact = built(layer_norm=True)
+    exact.set_weights(layer.get_weights())
+    for name, gate in layer.gates(inputs()).items():
+        np.testing.assert_array_equal(gate, exact.gates(inputs())[name])

@@ -9,12 +9,15 @@ import keras
 import numpy as np
 import pytest
 
+from export.runs import export_run
 from lstm_apps import application
 from lstm_apps.errors import InputError
 from training.batches import InOrder, batches_an_epoch, shuffled
 from training.callbacks import Keeper
 from training.config import Config
-from training.fit import fit
+from training.evaluate import evaluate
+from training.fit import fit, keras_run
+from training.report import write_report
 from training.run import Run, read_json
 
 
@@ -152,3 +155,16 @@ def test_a_new_process_knows_the_layers_of_a_saved_model():
         "    assert keras.saving.get_registered_object(f'lstm_apps>{name}') is not None, name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_mixed_precision_goes_all_the_way(household_csv, tmp_path):
+    run = fit(config(household_csv, mixed_precision=True), tmp_path / "run", verbose=0)
+    data, model = run.load_data(), run.load_model()
+    assert {w.dtype for w in model.weights} == {"float32"}
+    assert "float16" in {layer.compute_dtype for layer in model.layers}
+    found = evaluate(run, data, keras_run(model), progress=lambda _: None)["MASE"]["model"]
+    for row in export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None):
+        assert row["fused"]
+        assert row["metrics"]["MASE"] == pytest.approx(found, rel=0.01)
+    assert "Gates of" in write_report(run, data, model).read_text()
