@@ -43,7 +43,8 @@ def labels(
     )
     for name, grid in zip(NAMES, grids, strict=True):
         model = _best(grid, table[kept], known[kept], patient[kept]).fit(table[kept], known[kept])
-        yield name, [model.predict(t) for t in test]
+        # In a record there may be no beat at all.
+        yield name, [model.predict(t) if len(t) else np.array([], known.dtype) for t in test]
 
 
 def _best(grid: list[Any], table: np.ndarray, known: np.ndarray, patient: np.ndarray) -> Any:
