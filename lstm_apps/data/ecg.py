@@ -75,6 +75,7 @@ class EcgRecord:
     """One lead of a record with its beats."""
 
     name: str
+    lead: int  # from 0
     signal: np.ndarray  # (samples,)
     rate: float
     peaks: np.ndarray  # (beats,) samples
@@ -112,11 +113,18 @@ def list_records(folder: Path) -> list[Path]:
     return found
 
 
-def read_record(path: Path) -> EcgRecord:
-    """The first lead of a record, and its annotated beats."""
+def leads(path: Path) -> int:
+    """How many leads a record has."""
     import wfdb
 
-    signal, rate = read_ecg(path)
+    return wfdb.rdheader(str(path)).n_sig
+
+
+def read_record(path: Path, lead: int = 0) -> EcgRecord:
+    """One lead of a record, and the annotated beats."""
+    import wfdb
+
+    signal, rate = read_ecg(path, lead)
     try:
         found = wfdb.rdann(str(path), "atr")
     except Exception as error:  # wfdb raises whatever its parsing meets
@@ -127,4 +135,4 @@ def read_record(path: Path) -> EcgRecord:
     inside = (peaks >= 0) & (peaks < len(signal))
     if inside.sum() < 3:
         raise InputError(f"{path} has {inside.sum()} annotated beats, expected three at least.")
-    return EcgRecord(path.name, signal, rate, peaks[inside], labels[inside])
+    return EcgRecord(path.name, lead, signal, rate, peaks[inside], labels[inside])

@@ -99,9 +99,17 @@ def _windows(signal: np.ndarray, rate: float, times: np.ndarray) -> np.ndarray:
 
 
 COLUMNS = 2 * WINDOW + RHYTHM
+# The classifier reads how a beat differs from the usual one, not its shape: a new patient, with another
+# conduction, or another lead has beats of a shape that was never seen.
+SEEN = COLUMNS - WINDOW
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
 _SLOWEST = 3.0  # seconds between beats that a stream still keeps `USUAL` beats of
+
+
+def seen(table: np.ndarray) -> np.ndarray:
+    """(..., SEEN), what the classifier reads of a table (..., COLUMNS): all but the shape itself."""
+    return table[..., COLUMNS - SEEN :]
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class BeatFeatures:
     """
 
     classes: tuple[str, ...]
-    mean: tuple[float, ...]  # of each column over the training part
+    mean: tuple[float, ...]  # of each column that is seen over the training part
     std: tuple[float, ...]
 
     kind: ClassVar[str] = "beats"
@@ -120,15 +128,15 @@ class BeatFeatures:
     @classmethod
     def fit(cls, classes: tuple[str, ...], tables: list[np.ndarray]) -> Self:
         """Fit the scaler on the beats of the training part."""
-        beats = np.concatenate(tables)
+        beats = seen(np.concatenate(tables))
         return cls(classes, tuple(beats.mean(0).tolist()), tuple(np.maximum(beats.std(0), 0.05).tolist()))
 
     def probabilities(self, run: Any, table: np.ndarray) -> np.ndarray:
         """(beats, classes) of all beats of a table, in stretches of `BEATS` that overlap by `WARM_UP`."""
         starts = range(0, max(1, len(table) - WARM_UP), BEATS - WARM_UP)
-        stretches = np.zeros((len(starts), BEATS, COLUMNS), np.float32)
+        stretches = np.zeros((len(starts), BEATS, SEEN), np.float32)
         for stretch, start in zip(stretches, starts, strict=True):
-            part = table[start : start + BEATS]
+            part = seen(table[start : start + BEATS])
             stretch[: len(part)] = part
         found = run({"beats": stretches})["classes"]
         parts = [found[0], *(f[WARM_UP:] for f in found[1:])]
@@ -221,7 +229,7 @@ class BeatStream:
     def _label(self, rate: float) -> dict[str, Any]:
         peaks = np.array(self._peaks)
         known = peaks[peaks >= self._begin] - self._begin
-        row = beat_table(self._signal, rate, known)[-1]
+        row = seen(beat_table(self._signal, rate, known)[-1])
         (classes,) = self._stream.push({"beats": row[None, None]})["classes"][0]
         return {
             "time": float(peaks[-2] / rate),
@@ -230,17 +238,18 @@ class BeatStream:
         }
 
 
-def read_ecg(raw: Any) -> tuple[np.ndarray, float]:
+def read_ecg(raw: Any, lead: int = 0) -> tuple[np.ndarray, float]:
     """One lead of an ECG, (samples,) float64, and its samples a second.
 
     Args:
-        raw: The path of a WFDB record, of which the first channel is taken; or (signal, rate).
+        raw: The path of a WFDB record; or (signal, rate).
+        lead: Which channel of the record.
 
     Raises:
         InputError: No such record, NaN throughout, or a rate that cannot be.
     """
     if isinstance(raw, str | Path):
-        signal, rate = _read_record(Path(raw))
+        signal, rate = _read_record(Path(raw), lead)
     elif isinstance(raw, tuple) and len(raw) == 2:
         signal, rate = np.asarray(raw[0]), raw[1]
     else:
@@ -258,7 +267,7 @@ def read_ecg(raw: Any) -> tuple[np.ndarray, float]:
     return signal, float(rate)
 
 
-def _read_record(path: Path) -> tuple[np.ndarray, float]:
+def _read_record(path: Path, lead: int) -> tuple[np.ndarray, float]:
     try:
         import wfdb
     except ImportError as error:
@@ -267,7 +276,7 @@ def _read_record(path: Path) -> tuple[np.ndarray, float]:
     if not path.with_suffix(".hea").is_file():
         raise InputError(f"There is no WFDB record {path}: {path.name}.hea is not there.")
     try:
-        record = wfdb.rdrecord(str(path), channels=[0])
+        record = wfdb.rdrecord(str(path), channels=[lead])
     except Exception as error:  # wfdb raises whatever its parsing meets
         raise InputError(f"{path} is no WFDB record that can be read: {first_line(error)}") from error
     return record.p_signal[:, 0], record.fs

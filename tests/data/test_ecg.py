@@ -23,7 +23,7 @@ def test_a_folder_without_records_is_refused(tmp_path):
 
 
 def test_each_beat_is_found_once_and_nearby():
-    record = EcgRecord("x", np.zeros(1000), 100.0, np.array([100, 200, 300]), np.array(["N", "S", "V"]))
+    record = EcgRecord("x", 0, np.zeros(1000), 100.0, np.array([100, 200, 300]), np.array(["N", "S", "V"]))
     found = np.array([10, 85, 104, 199, 216, 315, 400])  # 15 samples are 150 ms
     np.testing.assert_array_equal(record.match(found), [-1, -1, 0, 1, -1, 2, -1])
     np.testing.assert_array_equal(record.match(np.array([], int)), [])

@@ -5,15 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lstm_apps.application import Request
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart
-from lstm_apps.features.beats import beat_table
+from lstm_apps.features.beats import WINDOW, beat_table, seen
 from lstm_apps.healthcare import ecg_baselines
 from lstm_apps.healthcare.ecg import ECG, FROM_SIGNAL, NONE, Beats
 
 
 def beats(signal, peaks, kinds):
-    record = EcgRecord("x", signal, RATE, peaks, kinds)
+    record = EcgRecord("x", 0, signal, RATE, peaks, kinds)
     return Beats("x", beat_table(signal, RATE, peaks), kinds[:-1], record)
 
 
@@ -44,3 +45,34 @@ def test_a_lead_that_came_off_is_a_record_without_beats():
     parts = [("a", whole.table, whole.labels), ("b", whole.table, whole.labels)]
     for _, found in ecg_baselines.labels(parts, [whole.table, table], ("N", "S", "V")):
         assert [len(f) for f in found] == [len(whole.table), 0]
+
+
+def test_what_is_read_is_the_same_for_another_shape_of_all_beats():
+    """A patient whose every beat is conducted otherwise differs in what is not read."""
+    signal, peaks, kinds = heart(200, seed=3)
+    other = np.convolve(signal, [1, *[0.0] * 8, -0.6], mode="full")[: len(signal)]
+    one, two = (beat_table(s, RATE, peaks) for s in (signal, other))
+    normal = kinds[:-1] == "N"
+    apart = [np.abs(part(one) - part(two))[normal].mean() for part in (lambda t: t[:, :WINDOW], seen)]
+    assert apart[1] < apart[0] / 3
+
+
+def test_other_leads_serve_for_training_only(tmp_path):
+    import wfdb
+
+    for name in ("a", "b", "c", "d"):
+        signal, peaks, kinds = heart(120, seed=ord(name))
+        both = np.stack([signal, -0.5 * signal if name != "b" else np.zeros(len(signal))], axis=1)
+        wfdb.wrsamp(
+            name, RATE, ["mV"] * 2, ["I", "V1"], both, fmt=["16"] * 2, write_dir=str(tmp_path),
+            adc_gain=[200.0] * 2, baseline=[0] * 2,
+        )  # fmt: skip
+        wfdb.wrann(name, "atr", peaks, list(kinds), write_dir=str(tmp_path))
+    data = ECG.load(Request(path=tmp_path))
+    assert [b.source.lead for b in data.test] == [0] * len(data.test)
+    leads = {}
+    for b in data.train:
+        leads.setdefault(b.record, []).append(b.source.lead)
+    assert all(found == ([0] if name == "b" else [0, 1]) for name, found in leads.items())  # b's is flat
+    assert not {b.record for b in data.test} & set(leads)
+    assert sum(data.provenance["beats"]["train"].values()) == 119 * len(leads)  # each beat once
