@@ -275,12 +275,12 @@ class BeatExamples:
 
 
 def _varied(table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What is seen of it, in another recording."""
-    shape, rhythm = table[:, WINDOW : 2 * WINDOW], table[:, 2 * WINDOW :]
+    """What is seen of a table, in another recording."""
+    shape, rhythm = table[:, : 2 * WINDOW], table[:, 2 * WINDOW :]
     shape = shape * np.exp(rng.normal(0, _GAIN)) * (-1 if rng.random() < _UPSIDE_DOWN else 1)
     shape = shape + rng.normal(0, _NOISE * rng.random(), shape.shape)
     rhythm = rhythm + rng.normal(0, _RHYTHM_NOISE, rhythm.shape)
-    return np.concatenate([shape, rhythm], axis=1).astype(np.float32)
+    return seen(np.concatenate([shape, rhythm], axis=1)).astype(np.float32)
 
 
 def _leads(path: Path) -> list[Beats]:

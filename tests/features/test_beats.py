@@ -8,7 +8,7 @@ import pytest
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beats import BEATS, COLUMNS, SEEN, WARM_UP, WINDOW, BeatFeatures, beat_table, read_ecg
+from lstm_apps.features.beats import BEATS, COLUMNS, WARM_UP, WINDOW, BeatFeatures, beat_table, read_ecg
 
 SIGNAL, PEAKS, KINDS = heart(beats=300)
 TABLE = beat_table(SIGNAL, RATE, PEAKS)
@@ -58,7 +58,7 @@ def test_stretches_cover_every_beat_once(count):
         return {"classes": np.concatenate([marked, 1 - marked], axis=-1)}
 
     table = np.zeros((count, COLUMNS), np.float32)
-    table[:, COLUMNS - SEEN] = np.arange(count)
+    table[:, WINDOW] = np.arange(count)  # the first column that is seen
     np.testing.assert_array_equal(features().probabilities(run, table)[:, 0], np.arange(count))
 
 
