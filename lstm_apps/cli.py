@@ -172,8 +172,9 @@ def cross_validate(
             table.add_row(fold, *(_figure(c["folds"][fold]) for c in columns))
         table.add_row("mean", *(_figure(c["mean"]) for c in columns), style="bold")
         if "together" in row:
-            table.add_row("together", *(_figure(c["together"]["value"]) for c in columns), style="bold")
-            table.add_row("95 %", *(_interval(c["together"]["interval"]) for c in columns))
+            together = [c.get("together", {"value": None, "interval": None}) for c in columns]
+            table.add_row("together", *(_figure(t["value"]) for t in together), style="bold")
+            table.add_row("95 %", *(_interval(t["interval"]) for t in together))
         out.print(table)
 
 

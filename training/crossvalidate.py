@@ -1,6 +1,6 @@
 """Cross-validation: one training a fold, each tested on people that it does not know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,9 @@ def cross_validate(
             evaluate(run, run.load_data(), keras_run(run.load_model()), progress)
         metrics[fold] = run.metrics
     found = {
-        m.name: _over_folds({f: metrics[f][m.name] for f in folds})
+        m.name: _over_folds({f: metrics[f].get(m.name, _NOTHING) for f in folds})
         for m in app.metrics
-        if m.name in metrics[folds[0]]
+        if any(m.name in of_fold for of_fold in metrics.values())
     }
     progress("scoring all folds together")
     parts = [Run(folder / fold) for fold in folds]
@@ -59,10 +59,21 @@ def cross_validate(
         [(run.features, run.load_data(), keras_run(run.load_model())) for run in parts]
     ):
         for metric, estimate in scores.items():
-            row = found[metric] if name == MODEL else found[metric]["baselines"][name]
+            row = found.setdefault(metric, {**_none(folds), "baselines": {}})
+            if name != MODEL:
+                row = row["baselines"].setdefault(name, _none(folds))
             row["together"] = {"value": estimate.value, "interval": estimate.interval}
     write_json(folder / "cross-validation.json", found)
     return found
+
+
+def _none(folds: Sequence[str]) -> dict[str, Any]:
+    """Of a metric that no fold has alone."""
+    return {"folds": dict.fromkeys(folds), "mean": None}
+
+
+# Of a metric that a fold does not have, such as the F1 of a class of which it has none.
+_NOTHING: dict[str, Any] = {"model": None, "baselines": {}}
 
 
 def _over_folds(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -70,8 +81,8 @@ def _over_folds(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
         known = [v for v in values.values() if v is not None]
         return {"folds": values, "mean": float(np.mean(known))} if known else None
 
-    names = next(iter(rows.values()))["baselines"]
-    baselines = {name: over({f: row["baselines"][name] for f, row in rows.items()}) for name in names}
+    names = next(row["baselines"] for row in rows.values() if row is not _NOTHING)
+    baselines = {name: over({f: row["baselines"].get(name) for f, row in rows.items()}) for name in names}
     model = over({f: row["model"] for f, row in rows.items()})
     assert model is not None
     return {**model, "baselines": {name: b for name, b in baselines.items() if b}}

@@ -1,7 +1,7 @@
 """`ecg`: is a heartbeat normal, or did it begin in the wrong place? For research, not a medical device."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_apps.application import (
+    MODEL,
     RESEARCH_ONLY,
     Application,
     Data,
@@ -21,7 +22,7 @@ from lstm_apps.application import (
 from lstm_apps.data import sources
 from lstm_apps.data.ecg import DS1, DS2, LAYOUT, EcgRecord, leads, list_records, read_record
 from lstm_apps.data.splits import by_group
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_table, seen
 from lstm_apps.features.peaks import PeakDetector
@@ -47,6 +48,7 @@ FROM_SIGNAL = Metric(
     "higher",
     "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
 )
+Labels = list[np.ndarray]  # of the beats of each record
 MEMBERS = 3
 CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
 # What is known of the test part shows in no choice here: these were made by leaving out each patient of
@@ -117,17 +119,15 @@ class Ecg(Application):
     }
 
     def load(self, request: Request) -> Data:
-        self.columns(request)
+        self.columns(request, fold=True)
         found = sources.find(request.path or self.dataset)
-        paths = {p.name: p for p in list_records(found.path)}
-        known = [[n for n in names if n in paths] for names in (DS1, DS2)]
-        if all(known):
-            train_names, test_names = known
-            how = "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
-        else:
-            train_names, more, test_names = by_group(list(paths), str)
-            train_names += more
-            how = "by record"
+        paths, train_names, test_names, how = _split(found.path)
+        if request.fold is not None:
+            if request.fold not in train_names:
+                raise unknown_name("record of the training part", request.fold, train_names)
+            test_names = [request.fold]
+            train_names = [n for n in train_names if n != request.fold]
+            how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for b in _leads(paths[n])]
         test = [_beats(read_record(paths[n])) for n in test_names]
@@ -145,6 +145,10 @@ class Ecg(Application):
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
             },
         )
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """The records of the training part, each to be left out once: the test part stays unseen."""
+        return tuple(_split(sources.find(request.path or self.dataset).path)[1])
 
     def fit_features(self, data: Data) -> BeatFeatures:
         return BeatFeatures.fit(CLASSES, [b.table for b in data.train])
@@ -172,42 +176,41 @@ class Ecg(Application):
         return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
     def score(self, features: BeatFeatures, data: Data, run: Run) -> Scores:
-        return self._scores(data, *(self._labels(features, t, run) for t in _tables(data)))
+        return _scores(data.test, *self._model_labels(features, data, run))
 
     def score_baselines(self, features: BeatFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        for name, annotated, detected in self._baseline_labels(data):
+            yield name, _scores(data.test, annotated, detected)
+
+    def score_folds(self, folds: Sequence[tuple[BeatFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+        test = [b for _, data, _ in folds for b in data.test]
+
+        def together(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
+            annotated, detected = zip(*parts, strict=True)
+            return _scores(
+                test, [x for part in annotated for x in part], [x for part in detected for x in part]
+            )
+
+        yield MODEL, together(self._model_labels(*fold) for fold in folds)
+        for parts in zip(*(self._baseline_labels(data) for _, data, _ in folds), strict=True):
+            yield parts[0][0], together(part[1:] for part in parts)
+
+    def _model_labels(self, features: BeatFeatures, data: Data, run: Run) -> tuple[Labels, Labels]:
+        """Of the annotated and of the detected beats of each test record."""
+        annotated, detected = (self._labels(features, tables, run) for tables in _tables(data))
+        return annotated, detected
+
+    def _baseline_labels(self, data: Data) -> Iterator[tuple[str, Labels, Labels]]:
         # First leads: over left-out patients of the training part the others made them no better.
         parts = [(b.record, b.table, b.labels) for b in _first([*data.train, *data.validation])]
         annotated, detected = _tables(data)
         for name, labels in baselines.labels(parts, [*annotated, *detected], SCORED):
-            yield name, self._scores(data, labels[: len(annotated)], labels[len(annotated) :])
+            yield name, labels[: len(annotated)], labels[len(annotated) :]
 
-    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: Run) -> list[np.ndarray]:
+    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: Run) -> Labels:
         """Of the beats of each table."""
         names = np.array(features.classes)
         return [names[features.probabilities(run, t).argmax(axis=1)] for t in tables]
-
-    def _scores(self, data: Data, found: list[np.ndarray], in_signal: list[np.ndarray]) -> Scores:
-        """Of the labels of annotated and of detected beats."""
-        tables = np.array([_confusion(b.labels, labels) for b, labels in zip(data.test, found, strict=True)])
-        rng = np.random.default_rng(0)
-        chosen = rng.integers(len(tables), size=(1000, len(tables)))  # patients drawn anew
-        whole, drawn = _of(tables.sum(axis=0)), [_of(tables[c].sum(axis=0)) for c in chosen]
-        scores = {
-            name: Estimate(value, tuple(np.nanquantile([d[name] for d in drawn], [0.025, 0.975]).tolist()))
-            for name, value in whole.items()
-            if np.isfinite(value)
-        }
-        records = [b.record for b in data.test]
-        if "232" in records and len(records) > 1:
-            others = tables[[r != "232" for r in records]].sum(axis=0)
-            scores[WITHOUT_232.name] = Estimate(_of(others)[MACRO_F1.name])
-        from_signal = [
-            _confusion(np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
-            for (_, true, missed), labels in zip((b.detected for b in data.test), in_signal, strict=True)
-        ]
-        if np.isfinite(value := _of(np.sum(from_signal, axis=0))[MACRO_F1.name]):
-            scores[FROM_SIGNAL.name] = Estimate(value)
-        return scores
 
     def pictures(self, features: BeatFeatures, data: Data, run: Run) -> list[Picture]:
         from lstm_apps.healthcare.ecg_pictures import confusion_by_patient, strip
@@ -272,6 +275,43 @@ class BeatExamples:
             beats, at = self._near_s[rng.integers(len(self._near_s))]
             begin = int(np.clip(at - rng.integers(CROP), 0, len(beats.labels) - CROP))
         return beats[begin : begin + CROP]
+
+
+def _split(folder: Path) -> tuple[dict[str, Path], list[str], list[str], str]:
+    """The records by name, those to train on and those to test on, and how they were chosen."""
+    paths = {p.name: p for p in list_records(folder)}
+    known = [[n for n in names if n in paths] for names in (DS1, DS2)]
+    if all(known):
+        return paths, known[0], known[1], "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
+    train, more, test = by_group(list(paths), str)
+    return paths, train + more, test, "by record"
+
+
+def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
+    """Of the labels of annotated and of detected beats."""
+    tables = np.array([_confusion(b.labels, labels) for b, labels in zip(test, found, strict=True)])
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(len(tables), size=(1000, len(tables)))  # patients drawn anew
+    whole, drawn = _of(tables.sum(axis=0)), [_of(tables[c].sum(axis=0)) for c in chosen]
+
+    def interval(name: str) -> tuple[float, float] | None:
+        if len(test) < 2:
+            return None
+        low, high = np.nanquantile([d[name] for d in drawn], [0.025, 0.975])
+        return float(low), float(high)
+
+    scores = {n: Estimate(value, interval(n)) for n, value in whole.items() if np.isfinite(value)}
+    records = [b.record for b in test]
+    if "232" in records and len(records) > 1:
+        others = tables[[r != "232" for r in records]].sum(axis=0)
+        scores[WITHOUT_232.name] = Estimate(_of(others)[MACRO_F1.name])
+    from_signal = [
+        _confusion(np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
+        for (_, true, missed), labels in zip((b.detected for b in test), in_signal, strict=True)
+    ]
+    if np.isfinite(value := _of(np.sum(from_signal, axis=0))[MACRO_F1.name]):
+        scores[FROM_SIGNAL.name] = Estimate(value)
+    return scores
 
 
 def _varied(table: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,5 @@
 """What is counted as a mistake when beats are found in the bare signal."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,7 @@ from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.features.beats import WINDOW, beat_table, seen
 from lstm_apps.healthcare import ecg_baselines
-from lstm_apps.healthcare.ecg import ECG, FROM_SIGNAL, NONE, Beats
+from lstm_apps.healthcare.ecg import ECG, FROM_SIGNAL, NONE, Beats, _scores
 
 
 def beats(signal, peaks, kinds):
@@ -21,7 +19,7 @@ def beats(signal, peaks, kinds):
 def from_signal(part):
     _, labels, _ = part.detected
     called = np.where(labels == NONE, "V", labels)  # all right, but for what is no beat
-    return ECG._scores(SimpleNamespace(test=[part]), [part.labels], [called])[FROM_SIGNAL.name].value
+    return _scores([part], [part.labels], [called])[FROM_SIGNAL.name].value
 
 
 def test_missed_and_invented_beats_are_mistakes():

@@ -4,9 +4,10 @@ import pytest
 from recordings import write_recordings
 
 from lstm_apps import application
+from lstm_apps.data import hearts
 from lstm_apps.errors import InputError
 from training.config import Config
-from training.crossvalidate import cross_validate
+from training.crossvalidate import _NOTHING, _over_folds, cross_validate
 from training.run import Run
 
 
@@ -37,3 +38,34 @@ def test_each_speaker_is_left_out_once(tmp_path):
 def test_an_application_without_folds_is_told(household_csv, tmp_path):
     with pytest.raises(InputError, match="no folds"):
         cross_validate(config("energy", household_csv), tmp_path, lambda _: None)
+
+
+@pytest.mark.slow
+def test_beats_of_patients_left_out_are_scored_together(tmp_path):
+    folder = hearts.write_records(tmp_path / "hearts", records=6, beats=400)
+    chosen = config("ecg", folder)
+    kept = application.get("ecg").load(chosen.request)
+    tested = {b.record for b in kept.test}
+    found = cross_validate(chosen, tmp_path / "runs", lambda _: None, verbose=0)
+    row = found["macro F1"]
+    assert set(row["folds"]) == {b.record for b in kept.train}
+    assert not tested & set(row["folds"])  # the test part takes no part
+    assert set(row["baselines"]) == set(application.get("ecg").baselines)
+    for of in (row, *row["baselines"].values()):
+        low, high = of["together"]["interval"]
+        assert low <= of["together"]["value"] <= high
+    for record in row["folds"]:
+        data = Run.open(tmp_path / "runs" / record).load_data()
+        assert {b.record for b in data.test} == {record}
+        assert {b.record for b in data.train} == set(row["folds"]) - {record}
+
+
+def test_a_metric_that_only_some_folds_have(tmp_path):
+    """Of patients without a kind of beat its F1 is none."""
+    row = {"model": 0.5, "baselines": {"simple": 0.25}}
+    found = _over_folds({"a": _NOTHING, "b": row})
+    assert found == {
+        "folds": {"a": None, "b": 0.5},
+        "mean": 0.5,
+        "baselines": {"simple": {"folds": {"a": None, "b": 0.25}, "mean": 0.25}},
+    }
