@@ -1,15 +1,11 @@
-"""A keyword spotter: causal convolutions over a log-mel spectrogram, LSTMs, a spike where a word ends, and
-for whole recordings one more LSTM that runs back from their end."""
+"""A keyword spotter: causal convolutions over a log-mel spectrogram, LSTMs, a spike where a word ends."""
 
 import keras
 from keras import ops
 
 from lstm_apps.features.mel import LogMel
 from lstm_apps.layers import LSTM, LeftContext
-from lstm_apps.models.frontend import FreqMixStyle, SpecAugment, log_mel
-
-_ATTENTION = 64  # units that weigh the frames of a recording
-_POOLED_DROPOUT = 0.3
+from lstm_apps.models.frontend import SpecAugment, log_mel
 
 
 @keras.saving.register_keras_serializable(package="lstm_apps")
@@ -48,16 +44,14 @@ def spotter(
 
     Input "waveform" (batch, samples), from -1 to 1; a frame is `spectrogram.hop` samples. Outputs:
     "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; and "probabilities"
-    (batch, words), of each word being the one in a recording of one.
+    (batch, words), of each word being the one in a recording of one, from its logits at all frames. The
+    blank takes no part in them: what tells words apart in a whole recording need not be sure of when.
 
-    What makes the frames looks at nothing that comes later, and streams. The probabilities are of a
-    recording that is over: an LSTM that runs backwards reads it too, and attention pools both (as de
-    Andrade et al. 2018). The two convolutions over time and frequency, pooled over frequency, make what
-    follows indifferent to how long a speaker's vocal tract is.
+    The two convolutions over time and frequency, pooled over frequency, make what follows indifferent to
+    how long a speaker's vocal tract is. Nothing looks ahead.
     """
     waveform = keras.Input((None,), name="waveform")
     x = log_mel(waveform, spectrogram, mean, variance)
-    x = FreqMixStyle(name="mix_style")(x)
     x = SpecAugment(name="augment")(x)
     x = ops.expand_dims(x, -1)
     for i, (filters, bands, stride) in enumerate([(16, 5, 2), (32, 3, 1)]):
@@ -66,21 +60,16 @@ def spotter(
         x = keras.layers.BatchNormalization(name=f"norm_{i + 1}")(x)
         x = keras.layers.ReLU()(x)
         x = keras.layers.MaxPooling2D((1, 2), name=f"pool_{i + 1}")(x)
-    x = seen = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
+    x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     for i in range(layers):
         x = keras.layers.Dropout(dropout)(x)
         x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
-    logits = keras.layers.Dense(1 + words, name="logits")(keras.layers.Dropout(dropout)(x))
-    back = keras.layers.Dropout(dropout)(seen)
-    back = LSTM(units, return_sequences=True, go_backwards=True, name="lstm_back")(back)
-    both = keras.layers.Concatenate()([x, ops.flip(back, axis=1)])
-    both = keras.layers.Dropout(_POOLED_DROPOUT)(both)
-    weights = keras.layers.Dense(_ATTENTION, activation="tanh", name="attention")(both)
-    weights = ops.softmax(keras.layers.Dense(1, name="weights")(weights), axis=1)
-    word = keras.layers.Dense(words, name="words")(ops.sum(weights * both, axis=1))
+    x = keras.layers.Dropout(dropout)(x)
+    logits = keras.layers.Dense(1 + words, name="logits")(x)
+    spikes = ops.logsumexp(logits[:, :, 1:], axis=1)
     outputs = {
         "logits": logits,
         "frames": keras.layers.Softmax(name="frames")(logits),
-        "probabilities": keras.layers.Softmax(name="probabilities")(word),
+        "probabilities": keras.layers.Softmax(name="probabilities")(spikes),
     }
     return keras.Model({"waveform": waveform}, outputs, name="spotter")
