@@ -8,7 +8,17 @@ import pytest
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beats import BEATS, COLUMNS, WARM_UP, WINDOW, BeatFeatures, beat_table, read_ecg
+from lstm_apps.features.beats import (
+    BEATS,
+    COLUMNS,
+    SEEN,
+    WARM_UP,
+    WINDOW,
+    BeatFeatures,
+    beat_table,
+    read_ecg,
+    seen,
+)
 
 SIGNAL, PEAKS, KINDS = heart(beats=300)
 TABLE = beat_table(SIGNAL, RATE, PEAKS)
@@ -41,6 +51,17 @@ def test_early_and_strange_beats_stand_out():
     kinds = KINDS[:-1]
     assert before[kinds == "S"][5:].mean() < -0.5 < before[kinds == "N"].mean()
     assert unlike[kinds == "V"].mean() > 1 > unlike[kinds == "N"].mean()
+
+
+def test_what_is_read_of_a_rhythm_is_the_same_in_a_slower_heart():
+    slower = beat_table(SIGNAL, 0.8 * RATE, PEAKS)  # each interval a quarter longer
+    own = 2 * WINDOW + 4  # the usual interval
+    assert np.median(slower[:, own] - TABLE[:, own]) > 0.1
+    ratios, same = seen(slower)[:, WINDOW : WINDOW + 4], seen(TABLE)[:, WINDOW : WINDOW + 4]
+    np.testing.assert_allclose(ratios, same, atol=1e-5)
+    assert seen(TABLE).shape == (299, SEEN)
+    for column in (*range(WINDOW), own, own + 1):
+        assert not (seen(TABLE) == TABLE[:, column, None]).all(axis=0).any()
 
 
 def features():
