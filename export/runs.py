@@ -90,7 +90,7 @@ def export_run(
             exported,
             run.folder / file,
             tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
-            metadata=_metadata(run, inputs),
+            metadata=_metadata(run, inputs, exported),
             **_arguments(run, data, name, inputs, quantize, chunk if step else False),
         )
         progress(f"measuring {file}")
@@ -151,7 +151,7 @@ def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1
     return times
 
 
-def _metadata(run: Run, inputs: Arrays) -> dict[str, Any]:
+def _metadata(run: Run, inputs: Arrays, model: keras.Model) -> dict[str, Any]:
     """What the file says of itself, and what the runtime needs to use it."""
     app, provenance = run.application, run.provenance
     return {
@@ -163,7 +163,9 @@ def _metadata(run: Run, inputs: Arrays) -> dict[str, Any]:
             "layout": app.layout,
             "unit": provenance.get("unit", ""),
             "data": {k: provenance.get(k, "") for k in ("source", "origin", "licence", "citation", "sha256")},
+            **run.features.about(),
             "inputs": {name: [None, *array.shape[1:]] for name, array in inputs.items()},
+            "outputs": {name: list(tensor.shape) for name, tensor in model.output.items()},
             "metrics": {name: row["model"] for name, row in run.metrics.items()},
             "made_with": run.environment,
         },

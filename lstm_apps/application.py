@@ -78,6 +78,8 @@ class Data:
     validation: Any
     test: Any
     provenance: dict[str, Any]  # for people: source, licence, citation, sizes, bounds of the split
+    # What fitted baselines say of the test part, by name, once they were asked: fitting takes a while.
+    baselines: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,10 @@ class Application(ABC):
     @abstractmethod
     def pictures(self, features: Any, data: Data, run: Run) -> list[Picture]:
         """What a person should see of the model's answers on the test part."""
+
+    def pictures_of_folds(self, folds: Sequence[tuple[Any, Data, Run]]) -> list[Picture]:
+        """As `pictures`, of the folds of cross-validation taken together. By default there are none."""
+        return []
 
     @abstractmethod
     def checks(self, features: Any, data: Data) -> Arrays:

@@ -18,6 +18,7 @@ from rich.table import Table
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
+from lstm_apps.features.raw import is_file, is_folder
 
 app = typer.Typer(
     help="Train LSTMs on sequence data; ship them as one ONNX or TFLite file.",
@@ -60,6 +61,7 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
                 "metric": a.metrics[0].name,
                 "baselines": list(a.baselines),
                 "own data": a.layout,
+                "notice": a.notice,
             }
         )
     if as_json:
@@ -70,17 +72,26 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
         out.print(f"    metric {row['metric']}, dataset {row['dataset']}", highlight=False)
         out.print(f"    against {', '.join(row['baselines'])}", highlight=False)
         out.print(f"    own data: {row['own data']}", highlight=False)
+        if row["notice"]:
+            out.print(f"    {row['notice']}", highlight=False)
 
 
-@app.command()
-def data(
-    name: Annotated[str | None, typer.Argument(help="Fetch this dataset and print its path.")] = None,
-) -> None:
-    """All datasets, or the path of one, fetched if need be."""
-    if name is not None:
-        if not sources.source(name).present:
-            err.print(f"Fetching {name} ...")
-        print(sources.get(name))
+datasets = typer.Typer(help="The datasets, and how to fetch one.", invoke_without_command=True)
+app.add_typer(datasets, name="data")
+
+
+@datasets.command("get")
+def get_data(name: Annotated[str, typer.Argument(help="A dataset.")]) -> None:
+    """The path of a dataset, fetched if need be."""
+    if not sources.source(name).present:
+        err.print(f"Fetching {name} ...")
+    print(sources.get(name))
+
+
+@datasets.callback()
+def list_data(context: typer.Context) -> None:
+    """All datasets, their origin and licence; `get` fetches one."""
+    if context.invoked_subcommand:
         return
     for s in sources.SOURCES.values():
         out.print(f"[bold]{s.name}[/bold]: {s.summary}")
@@ -146,6 +157,10 @@ def train(
 def cross_validate(
     name: Annotated[str, typer.Argument(metavar="APP", help="See `lstm-apps list`.")],
     data: Annotated[str | None, typer.Option(help="Your own file or folder, or a dataset's name.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=NAME", help="A column of your file: --column text=review."),
+    ] = None,
     preset: Annotated[str, typer.Option(help="quick or full.")] = "full",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder of the runs, old or new.")] = None,
@@ -155,7 +170,9 @@ def cross_validate(
     from training.config import Config
     from training.crossvalidate import cross_validate as validated
 
-    config = Config.of(application.get(name), preset, data=data, epochs=epochs)
+    task = application.get(name)
+    named = dict(map(_role_and_name, column or ())) or None
+    config = Config.of(task, preset, data=data, columns=named, epochs=epochs)
     folder = folder or _new_folder(name)
     try:
         found = validated(config, folder, err.print, verbose=1 if out.is_terminal else 2)
@@ -176,6 +193,9 @@ def cross_validate(
             table.add_row("together", *(_figure(t["value"]) for t in together), style="bold")
             table.add_row("95 %", *(_interval(t["interval"]) for t in together))
         out.print(table)
+    if task.notice:
+        out.print(task.notice)
+    out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -260,15 +280,20 @@ def benchmark(
 @app.command()
 def predict(
     file: Annotated[Path, typer.Argument(help="An exported .onnx or .tflite file.")],
-    raw: Annotated[str, typer.Argument(metavar="INPUT", help="What the application takes: a CSV file, ...")],
+    raw: Annotated[
+        str, typer.Argument(metavar="INPUT", help="What the application takes: a file, a folder, a text.")
+    ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """What an exported file answers."""
     model = runtime.load(file)
     with _warnings_as_sentences():
-        answer = model.predict(raw)
+        path = Path(raw)
+        answer = model.predict(path if is_file(path) or is_folder(path) else raw)
     if as_json:
         print(json.dumps(_plain(answer)))
+        if model.info["notice"]:
+            err.print(model.info["notice"])
     else:
         out.print(_answer(answer, model.info))
 
@@ -348,6 +373,8 @@ def _show(run) -> None:
         out.print(_metrics_table(part))
     if run.exports:
         out.print(_exports_table(run.exports))
+    if run.application.notice:
+        out.print(run.application.notice)
     out.print(f"Report: {run.folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from check_application import check_application
+from check_application import NO_PATHS, check_application
 from recordings import word, write_recordings
 from typer.testing import CliRunner
 from wards import as_table, patient, write_ward
@@ -27,7 +27,13 @@ def test_every_application_is_checked_here():
 
 
 def test_energy(household_csv, tmp_path):
-    bad = [str(tmp_path / "none.csv"), {"time": [], "kilowatts": []}, {"time": ["x"], "kilowatts": [1.0]}]
+    bad = [
+        *NO_PATHS,
+        str(tmp_path),
+        {"time": [], "kilowatts": []},
+        {"time": ["x"], "kilowatts": [1.0]},
+        {"time": 3, "kilowatts": 4},
+    ]
     check_application("energy", household_csv, tmp_path, bad)
 
 
@@ -35,7 +41,18 @@ def test_speech_commands(tmp_path):
     folder = write_recordings(tmp_path / "words")
     text = tmp_path / "text.wav"
     text.write_text("no sound")
-    bad = [str(text), str(tmp_path / "none.wav"), np.zeros(0), np.full(100, np.nan), (word("up"), 0)]
+    bad = [
+        *NO_PATHS,
+        str(text),
+        str(tmp_path),
+        np.zeros(0),
+        np.full(100, np.nan),
+        (word("up"), 0),
+        (word("up"), "8000"),
+        (word("up"), None),
+        [100, 200, 300],
+        word("up") * 30000,
+    ]
     run = check_application("speech-commands", folder, tmp_path, bad)
     for file in ("model.step.onnx", "model.step.tflite"):
         stream = runtime.load(run.folder / file).stream()
@@ -64,7 +81,7 @@ def test_sentiment(tmp_path):
         for i in range(120):
             words, score = (good, 2.5) if i % 2 else (bad, -2.0)
             table.writerow([f"A {rng.choice(words)} {rng.choice(about)}, number {i}.", score, i // 4])
-    run = check_application("sentiment", path, tmp_path, ["", "  \n", 3, "a" * 10_000_000, None])
+    run = check_application("sentiment", path, tmp_path, ["", "  \n", "a" * 10_000_000, "a\udcffb", [], path])
     answer = runtime.load(run.folder / "model.onnx").predict("A good film. A great book! " * 50)
     assert answer["label"] in ("positive", "negative")
     served = tf.saved_model.load(str(run.folder / "model.saved_model")).signatures["serving_default"]
@@ -82,12 +99,15 @@ def test_ecg(tmp_path):
     cut = tmp_path / "cut.hea"
     cut.write_text("nonsense")
     bad = [
-        str(tmp_path / "none"),
+        *NO_PATHS,
         str(cut),
+        str(tmp_path),
         (np.zeros(5000), 250),
         (np.zeros(0), 250),
         (np.ones(99), 1),
-        "x" * 100,
+        (np.ones(999), "250"),
+        ([[1], [2, 3]], 250),
+        (np.full(999, np.nan), 250),
     ]
     run = check_application("ecg", folder, tmp_path, bad)
     assert "not a medical device" in runtime.load(run.folder / "model.onnx").info["notice"]
@@ -114,12 +134,13 @@ def test_vitals(tmp_path, few_draws):
     path = write_ward(tmp_path / "ward.csv")
     table = as_table(patient("new", seed=99))
     bad = [
-        str(tmp_path / "none.csv"),
+        *NO_PATHS,
+        str(tmp_path),
         {"time": [], "variable": [], "value": []},
+        {**table, "value": 3.0},
         {**table, "value": ["x"] * len(table["time"])},
         {**table, "value": [float("nan")] * len(table["time"])},
         {**table, "variable": ["mood"] * len(table["time"])},
-        "x" * 100,
     ]
     run = check_application("vitals", path, tmp_path, bad, epochs=3, steps_per_epoch=None, units=8)
     assert run.metrics["AUROC"]["model"] > 0.6

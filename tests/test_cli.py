@@ -38,7 +38,7 @@ def test_list(cli):
 
 def test_data(cli):
     assert "CC BY 4.0" in " ".join(cli("data")[1].split())  # lines break anywhere
-    code, out, _ = cli("data", "household-power")
+    code, out, _ = cli("data", "get", "household-power")
     assert code == 0
     assert out.strip().endswith(".csv.gz")
 
@@ -61,7 +61,7 @@ def test_data(cli):
         (["train", "sentiment", "--data", "none.csv"], "There is no file none.csv"),
         (["train", "energy", "--resume"], "--out"),
         (["train", "energy", "--resume", "--out", "none"], "no run folder"),
-        (["data", "houshold-power"], "Did you mean 'household-power"),
+        (["data", "get", "houshold-power"], "Did you mean 'household-power"),
         (["evaluate", "none"], "no run folder"),
         (["export", "none", "--format", "onnx"], "no run folder"),
         (["export", "none", "--format", "tflit"], "Did you mean 'tflite'"),

@@ -13,13 +13,15 @@ from lstm_apps.errors import InputError
 from training.config import Config
 from training.evaluate import evaluate
 from training.fit import fit, keras_run
+from training.report import write_fold_report
 from training.run import Run, write_json
 
 
 def cross_validate(
     config: Config, folder: Path, progress: Callable[[str], None] = print, verbose: int = 2
 ) -> dict[str, Any]:
-    """Train and evaluate one run a fold, `folder/<fold>`, and write `cross-validation.json`.
+    """Train and evaluate one run a fold, `folder/<fold>`; write `cross-validation.json` and, as a report,
+    `cross-validation.html`.
 
     Folds that are done already are taken as they are, one that was interrupted goes on.
 
@@ -40,13 +42,14 @@ def cross_validate(
     folds = app.folds(config.request)
     if len(folds) < 2:
         raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")
-    metrics = {}
+    metrics, data = {}, {}
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
         run = Run(folder / fold)
         if not run.metrics:
             run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
-            evaluate(run, run.load_data(), keras_run(run.load_model()), progress)
+            data[fold] = run.load_data()
+            evaluate(run, data[fold], keras_run(run.load_model()), progress)
         metrics[fold] = run.metrics
     found = {
         m.name: _over_folds({f: metrics[f].get(m.name, _NOTHING) for f in folds})
@@ -54,16 +57,20 @@ def cross_validate(
         if any(m.name in of_fold for of_fold in metrics.values())
     }
     progress("scoring all folds together")
-    parts = [Run(folder / fold) for fold in folds]
-    for name, scores in app.score_folds(
-        [(run.features, run.load_data(), keras_run(run.load_model())) for run in parts]
-    ):
+    runs = [Run(folder / fold) for fold in folds]
+    parts = [
+        (run.features, data.get(fold) or run.load_data(), keras_run(run.load_model()))
+        for fold, run in zip(folds, runs, strict=True)
+    ]
+    for name, scores in app.score_folds(parts):
         for metric, estimate in scores.items():
             row = found.setdefault(metric, {**_none(folds), "baselines": {}})
             if name != MODEL:
                 row = row["baselines"].setdefault(name, _none(folds))
             row["together"] = {"value": estimate.value, "interval": estimate.interval}
     write_json(folder / "cross-validation.json", found)
+    pictures = app.pictures_of_folds(parts)
+    write_fold_report(folder, app, found, pictures, runs[0])
     return found
 
 

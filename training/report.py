@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lstm_apps.application import Data, Picture
+from lstm_apps.application import MODEL, Application, Data, Picture
 from lstm_apps.layers import LSTM
 from training.fit import keras_run
 from training.run import Run
@@ -26,24 +26,56 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
     pictures += app.pictures(features, data, keras_run(model))
     one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
     pictures += gate_maps(model, one_input)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("report.html.j2").render(
+    return _write(
+        run.folder / "report.html",
+        "report.html.j2",
         app=app,
         metrics=run.metrics,
-        baselines=next(iter(run.metrics.values()))["baselines"],
-        pictures=[(p.title, p.caption, _png(p.figure)) for p in pictures],
+        baselines=next(iter(run.metrics.values()), {"baselines": ()})["baselines"],
+        pictures=pictures,
         provenance=run.provenance,
         config=run.config.to_dict(),
         environment=run.environment,
         exports=run.exports,
         parameters=model.count_params(),
     )
-    path = run.folder / "report.html"
+
+
+def write_fold_report(
+    folder: Path, app: Application, found: dict[str, Any], pictures: list[Picture], run: Run
+) -> Path:
+    """Write `cross-validation.html`; returns its path.
+
+    Args:
+        folder: Of the runs.
+        app: The application.
+        found: What `cross_validate` returns.
+        pictures: Of all folds together.
+        run: Any of the folds, for what they have in common.
+    """
+    return _write(
+        folder / "cross-validation.html",
+        "folds.html.j2",
+        app=app,
+        found=found,
+        model=MODEL,
+        pictures=pictures,
+        provenance={k: run.provenance[k] for k in ("source", "origin", "licence", "citation", "sha256")},
+        config={k: v for k, v in run.config.to_dict().items() if k != "fold"},
+        environment=run.environment,
+    )
+
+
+def _write(path: Path, template: str, *, pictures: list[Picture], **values: Any) -> Path:
+    """Fill a template, beside the file, and rename."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = [(p.title, p.caption, _png(p.figure)) for p in pictures]
+    html = environment.get_template(template).render(pictures=shown, **values)
     partial = path.with_suffix(".partial")
     partial.write_text(html, encoding="utf-8")
     os.replace(partial, path)
@@ -68,12 +100,15 @@ def loss_curves(history: Path) -> Picture:
 
 
 def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture]:
-    """For each LSTM layer of a functional model: what every gate did on one example."""
+    """For each LSTM layer of a functional model: what every gate did on one example. Of a layer that reads
+    both ways the way forward."""
     pictures = []
     for layer in model.layers:
-        if not isinstance(layer, LSTM):
+        reader = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+        if not isinstance(reader, LSTM):
             continue
-        gates = layer.gates(keras.Model(model.inputs, layer.input)(inputs))
+        read = keras.Model(model.inputs, layer.input)(inputs)
+        gates = reader.gates(read, mask=getattr(read, "_keras_mask", None))
         maps: dict[str, Any] = {name: keras.ops.convert_to_numpy(g)[0].T for name, g in gates.items()}
         order = maps["forget"].mean(axis=1).argsort()  # units that forget first on top
         figure = Figure(figsize=(10, 9), layout="constrained")

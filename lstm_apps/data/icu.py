@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.errors import InputError, first_line
-from lstm_apps.features.vitals import GAP, NAMES, Readings, possible, read_rows
+from lstm_apps.errors import InputError
+from lstm_apps.features.table import NEVER, read_parquet
+from lstm_apps.features.vitals import GAP, NAMES, Readings, possible, read_clif_vitals, read_rows
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
@@ -63,10 +64,9 @@ def _without_gaps(stay: Stay) -> Iterator[Stay]:
 
 
 def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
-    patients, times, names, values = read_rows(path, columns)
+    patients, seconds, names, values = read_rows(path, columns)
     if (patients == "").any():
         raise InputError(f"{path} must say of every row which patient it is of: column {columns['patient']}.")
-    seconds = times.astype(np.int64)
     stays = []
     for patient in dict.fromkeys(patients.tolist()):
         mine = patients == patient
@@ -78,27 +78,13 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
 
 
 def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
-    vitals = _table(
-        folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
-    )
-    hospitalization = _table(
+    ids, seconds, names, values = read_clif_vitals(folder)
+    hospitalization = read_parquet(
         folder, "hospitalization", "hospitalization_id", "patient_id", "discharge_dttm", "discharge_category",
         "age_at_admission",
     )  # fmt: skip
-    patient = _table(folder, "patient", "patient_id", "sex_category", "death_dttm")
-    adt = _table(folder, "adt", "hospitalization_id", "in_dttm", "location_category")
-
-    names, values = vitals["vital_category"].astype(str), vitals["vital_value"].astype(float)
-    left_out = _left_out(names, values)
-    # Two of one kind at once, where one was measured in the artery: that one.
-    arterial = np.array(["art" in str(n).lower() for n in vitals["vital_name"]])
-    order = np.lexsort((~arterial, names, vitals["recorded_dttm"], vitals["hospitalization_id"].astype(str)))
-    keys = [vitals[c][order] for c in ("hospitalization_id", "recorded_dttm", "vital_category")]
-    first = np.ones(len(order), bool)
-    first[1:] = np.any([k[1:] != k[:-1] for k in keys], axis=0)
-    kept = order[first]
-    ids, seconds = vitals["hospitalization_id"][kept].astype(str), vitals["recorded_dttm"][kept]
-    names, values = names[kept], values[kept]
+    patient = read_parquet(folder, "patient", "patient_id", "sex_category", "death_dttm")
+    adt = read_parquet(folder, "adt", "hospitalization_id", "in_dttm", "location_category")
 
     up = _transfers_up(adt)
     row_of = {str(p): i for i, p in enumerate(patient["patient_id"])}
@@ -110,8 +96,8 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
         death = None
         if hospitalization["discharge_category"][i] == "Expired":
             # A discharge may be a bare date, up to a day before the death.
-            known = int(patient["death_dttm"][at]) if at is not None else _NEVER
-            death = known if known != _NEVER else int(hospitalization["discharge_dttm"][i])
+            known = int(patient["death_dttm"][at]) if at is not None else NEVER
+            death = known if known != NEVER else int(hospitalization["discharge_dttm"][i])
         stays.append(
             Stay(
                 person,
@@ -122,38 +108,7 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
                 _age(hospitalization["age_at_admission"][i]),
             )
         )
-    return stays, left_out
-
-
-_NEVER = np.iinfo(np.int64).min
-
-
-def _table(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray]:
-    """Columns of a CLIF table; times are seconds since 1970, `_NEVER` where there is none."""
-    import pyarrow
-    import pyarrow.parquet
-
-    files = [folder / f"{prefix}{name}.parquet" for prefix in ("clif_", "")]
-    file = next((f for f in files if f.is_file()), None)
-    if file is None:
-        raise InputError(f"There is no {files[0].name} in {folder}; expected {LAYOUT}.")
-    try:
-        table = pyarrow.parquet.read_table(file, columns=list(columns))
-        missing = sorted(set(columns) - set(table.column_names))
-        if missing:
-            raise InputError(f"{file} has no column {missing[0]!r}.")
-        return {name: _array(table[name]) for name in columns}
-    except (pyarrow.ArrowException, OSError, TypeError) as error:
-        raise InputError(f"{file} is no CLIF table that can be read: {first_line(error)}") from error
-
-
-def _array(column: Any) -> np.ndarray:
-    import pyarrow
-
-    if pyarrow.types.is_timestamp(column.type):
-        seconds = column.cast(pyarrow.timestamp("s", column.type.tz), safe=False).cast(pyarrow.int64())
-        return seconds.fill_null(_NEVER).to_numpy()
-    return column.to_numpy()
+    return stays, _left_out(names, values)
 
 
 def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:

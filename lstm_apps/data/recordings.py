@@ -24,7 +24,7 @@ class Recording:
 
     file: Path
     label: str
-    speaker: str  # of a file that names none: the file itself
+    speaker: str  # "" of a file that names none
     take: int  # which of the speaker's recordings of the word
     rate: int  # samples a second, in the file
     seconds: float
@@ -72,7 +72,7 @@ def _recording(folder: Path, file: Path) -> Recording:
     match = (_NESTED if nested else _FLAT).fullmatch(file.stem)
     if match is None and not nested:
         raise InputError(f"{file} says neither its word nor its speaker, expected {LAYOUT}.")
-    named = match.groupdict() if match else {"speaker": file.stem}
+    named = match.groupdict() if match else {"speaker": ""}
     return Recording(
         file=file,
         label=file.parent.name if nested else named["label"],

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 from lstm_apps.errors import InputError, first_line
 
 LAYOUT = (
-    "CSV with a header, or JSON lines: a column of texts, one of scores from -4 to 4 or of labels "
-    "(positive, neutral, negative), and, if there is one, a column of the documents they are from"
+    "CSV with a header, JSON lines or a JSON array: a column of texts, one of scores from -4 to 4 or of "
+    "labels (positive, neutral, negative; pos, neg; 1, 0 where there is nothing else), and, if there is one, "
+    "a column of the documents they are from"
 )
-_LABELS = {"positive": 2.0, "neutral": 0.0, "negative": -2.0}
+_LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
+_BINARY = {"1": "positive", "0": "negative"}
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,28 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
     Raises:
         InputError: No table, a missing column, a score that is none.
     """
-    found = []
-    for number, row in _rows(path):
-        where = f"{path}, row {number}"
+    rows = list(_rows(path))
+    for number, row in rows:
         for role in ("text", "target"):
             if not isinstance(row, dict) or row.get(columns[role]) is None:
-                raise InputError(f"{where}: there is no column {columns[role]!r}; expected {LAYOUT}.")
+                raise InputError(
+                    f"{path}, row {number}: there is no column {columns[role]!r}; expected {LAYOUT}."
+                )
+    target = columns["target"]
+    if {str(row[target]).strip() for _, row in rows} == set(_BINARY):
+        rows = [(n, {**row, target: _BINARY[str(row[target]).strip()]}) for n, row in rows]
+    found = []
+    for number, row in rows:
+        where = f"{path}, row {number}"
         text = " ".join(str(row[columns["text"]]).split())
         if text:
             found.append(
                 Sentence(
                     text,
-                    _score(row[columns["target"]], where),
+                    _score(row[target], where),
                     str(row.get(columns["document"]) or _key(text)),
                     str(row.get(columns["source"]) or ""),
-                    float(row.get(columns["weight"]) or 1.0),
+                    _weight(row.get(columns["weight"]), where),
                 )
             )
     return found
@@ -82,6 +92,18 @@ def _score(value: object, where: str) -> float:
     return score
 
 
+def _weight(value: object, where: str) -> float:
+    if value in (None, ""):
+        return 1.0
+    try:
+        weight = float(str(value))
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise InputError(f"{where}: the weight {value!r} is no number from 0.")
+    return weight
+
+
 def _rows(path: Path) -> Iterator[tuple[int, dict]]:
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
@@ -89,6 +111,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict]]:
     try:
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
         if path.name.removesuffix(".gz").endswith((".jsonl", ".json")):
+            if text.lstrip().startswith("["):
+                yield from enumerate(json.loads(text), 1)
+                return
             yield from enumerate(map(json.loads, filter(str.strip, text.splitlines())), 1)
         else:
             yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)

@@ -29,6 +29,9 @@ class Features(Protocol):
         and `reset()`.
         An InputError where the task has no streams."""
 
+    def about(self) -> dict[str, Any]:
+        """What a person must know who uses the model: labels, rates, columns."""
+
     def to_dict(self) -> dict: ...
 
     @classmethod

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.raw import as_array, is_file
 
 _LONGEST = 6 * 3600  # seconds; more is a mistake, and would fill the memory
+_LOUDEST = 4.0  # of floats: a decoder may overshoot, samples of 16 bits are far beyond
 
 
 def read_audio(raw: Any, rate: int) -> np.ndarray:
@@ -21,44 +23,75 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
     Raises:
         InputError: No sound, silence of no length, NaN, or a rate that cannot be.
     """
+    samples, found = read_samples(raw, rate)
+    return samples if found == rate else resampled(samples, found, rate)
+
+
+def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:
+    """As `read_audio`, at the rate it has: mono samples, and their rate."""
+    found: Any
     if isinstance(raw, str | Path):
         samples, found = _read_file(Path(raw))
     elif isinstance(raw, tuple) and len(raw) == 2 and np.ndim(raw[1]) == 0:
-        samples, found = np.asarray(raw[0]), raw[1]
+        samples, found = as_array(raw[0], "Sound"), raw[1]
     else:
-        samples, found = np.asarray(raw), rate
+        samples, found = as_array(raw, "Sound"), rate
     if samples.dtype.kind not in "iuf":
         raise InputError(f"Sound must be a file's path or an array of numbers, got {samples.dtype}.")
     if samples.ndim not in (1, 2) or not samples.size:
         raise InputError(f"Sound of shape {samples.shape}, expected (samples,) or (samples, channels).")
     if samples.ndim == 2 and samples.shape[1] > 64:
         raise InputError(f"Sound with {samples.shape[1]} channels, expected (samples, channels).")
-    if not np.isfinite(found) or not 1000 <= found <= 768_000:
-        raise InputError(f"A rate of {found} samples a second, expected 1,000 to 768,000.")
+    if not isinstance(found, int | float | np.number) or not 1000 <= found <= 768_000:
+        raise InputError(f"A rate of {found!r} samples a second, expected 1,000 to 768,000.")
     if len(samples) > _LONGEST * found:
         raise InputError(f"{len(samples) / found / 3600:.1f} hours of sound at once; give shorter pieces.")
     if samples.dtype.kind in "iu":
+        if samples.dtype.itemsize > 4:
+            raise InputError(
+                f"Sound of {samples.dtype} has no full scale; give int16, or floats from -1 to 1."
+            )
         scale = np.iinfo(samples.dtype)
         middle = 0 if samples.dtype.kind == "i" else (scale.max + 1) // 2
         samples = (samples.astype(np.float32) - middle) / -(scale.min - middle)
     if not np.isfinite(samples).all():
         raise InputError("The sound holds NaN or infinity.")
+    if (loudest := float(np.abs(samples).max())) > _LOUDEST:
+        raise InputError(f"Sound of floats up to {loudest:g}, expected -1 to 1; integers give as integers.")
     mono = samples.astype(np.float32) if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
-    return mono if found == rate else _resampled(mono, found, rate)
+    return mono, float(found)
 
 
 def _read_file(path: Path) -> tuple[np.ndarray, int]:
     soundfile = _library("soundfile")
-    if not path.is_file():
-        raise InputError(f"There is no sound file {path}.")
+    if not is_file(path):
+        raise InputError(f"There is no sound file {str(path)[:200]}.")
     try:
         return soundfile.read(path, dtype="float32")
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error
 
 
-def _resampled(samples: np.ndarray, found: float, rate: int) -> np.ndarray:
+def resampled(samples: np.ndarray, found: float, rate: int) -> np.ndarray:
+    """(samples,) float32 at `found` samples a second -> at `rate`."""
     return _library("soxr").resample(samples, found, rate).astype(np.float32)
+
+
+class Resampler:
+    """Pieces of a sound that goes on, at one rate, to another: together what `resampled` makes of the
+    whole."""
+
+    def __init__(self, found: float, rate: int):
+        self.found = found
+        self._stream = (
+            None if found == rate else _library("soxr").ResampleStream(found, rate, 1, dtype="float32")
+        )
+
+    def push(self, samples: np.ndarray, last: bool = False) -> np.ndarray:
+        """The next samples at the other rate, as far as they are sure; with `last`, all that is left."""
+        if self._stream is None:
+            return samples
+        return self._stream.resample_chunk(samples, last=last)
 
 
 def _library(name: str) -> Any:

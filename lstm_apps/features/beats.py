@@ -1,6 +1,6 @@
 """Features of a heartbeat classifier: an ECG to beats, each with its shape and its place in the rhythm."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -8,69 +8,76 @@ import numpy as np
 
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features.peaks import DELAY, PeakDetector
+from lstm_apps.features.raw import as_array, is_file
 
 Arrays = dict[str, np.ndarray]
 
-# A beat is seen from and to so many seconds around its R peak, at so many points a second.
-BEFORE, AFTER, POINTS = 0.28, 0.44, 64
-WINDOW = int((BEFORE + AFTER) * POINTS)  # points
-BASELINE = 0.6  # seconds to either side of a beat whose median is the baseline
-USUAL = 16  # beats before by which a beat is compared
+
+@dataclass(frozen=True)
+class BeatWindow:
+    """What of the signal is seen of a beat, and how: resampled, and less its baseline."""
+
+    before: float = 0.28  # seconds before the R peak
+    after: float = 0.44  # seconds after it
+    points: int = 64  # a second; each is the mean of the samples around it
+    baseline: float = 0.6  # seconds to either side of a beat whose median is the baseline
+    usual: int = 16  # beats before by which a beat is compared
+
+    @property
+    def width(self) -> int:
+        """Points of a beat."""
+        return int((self.before + self.after) * self.points)
+
+
+DEFAULT_WINDOW = BeatWindow()
+WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
 RHYTHM = 9
 
 
-def beat_table(signal: np.ndarray, rate: float, peaks: np.ndarray) -> np.ndarray:
+def beat_table(
+    signal: np.ndarray, rate: float, peaks: np.ndarray, window: BeatWindow = DEFAULT_WINDOW
+) -> np.ndarray:
     """What is known of each beat when the next one has come.
 
-    Each beat is compared with the medians of the `USUAL` beats before it, so that every patient is
+    Each beat is compared with the medians of the `window.usual` beats before it, so that every patient is
     measured by his own heart; nothing but the interval to the next beat looks ahead.
 
     Args:
         signal: (samples,) of one lead, in any unit.
         rate: Samples a second.
         peaks: (beats,) samples of R peaks, ascending.
+        window: What is seen of a beat.
 
     Returns:
-        (beats - 1, 2 * WINDOW + RHYTHM) float32, of all but the last: the shape in units of the usual
+        (beats - 1, 2 * window.width + RHYTHM) float32, of all but the last: the shape in units of the usual
         height, its difference from the usual shape, then the rhythm.
     """
     times = np.asarray(peaks) / rate
-    shapes = _windows(signal, rate, times[:-1])
+    shapes = _windows(signal, rate, times[:-1], window)
     height = np.ptp(shapes, axis=1)
     intervals = np.diff(times)  # from each beat to the next
     rows = []
     for i in range(len(shapes)):
-        usual = slice(max(0, i - USUAL), max(i, 1))  # of the first beat, itself
+        usual = slice(max(0, i - window.usual), max(i, 1))  # of the first beat, itself
         scale = max(float(np.median(height[usual])), 1e-9)
         shape, template = shapes[i] / scale, np.median(shapes[usual], axis=0) / scale
         before = intervals[max(0, i - 1)]
-        interval = float(np.median(intervals[max(0, i - USUAL) : max(i, 1)]))
-        rows.append(
-            np.concatenate(
-                [
-                    shape,
-                    shape - template,
-                    _rhythm(before, intervals[i], interval, shape, template, intervals, i),
-                ]
-            )
-        )
-    return np.clip(np.array(rows, np.float32).reshape(-1, 2 * WINDOW + RHYTHM), -6, 6)
+        recent = intervals[usual]
+        second = intervals[max(0, i - 2)]
+        rhythm = _rhythm(second, before, intervals[i], recent, shape, template)
+        rows.append(np.concatenate([shape, shape - template, rhythm]))
+    return np.clip(np.array(rows, np.float32).reshape(-1, 2 * window.width + RHYTHM), -6, 6)
 
 
 def _rhythm(
-    before: float,
-    after: float,
-    usual: float,
-    shape: np.ndarray,
-    template: np.ndarray,
-    intervals: np.ndarray,
-    i: int,
+    second: float, before: float, after: float, recent: np.ndarray, shape: np.ndarray, template: np.ndarray
 ) -> list[float]:
-    second = intervals[max(0, i - 2)]
+    """The intervals (s) before the last one, before and after the beat beside `recent` ones; and the shape
+    beside the usual one."""
+    usual = float(np.median(recent))
     energy = float(np.log((np.abs(np.diff(shape)).sum() + 1e-3) / (np.abs(np.diff(template)).sum() + 1e-3)))
     together = float(np.corrcoef(shape, template)[0, 1]) if shape.std() and template.std() else 0.0
-    recent = intervals[max(0, i - USUAL) : max(i, 1)]
     return [
         2 * np.log(before / usual),
         2 * np.log(after / usual),
@@ -84,34 +91,34 @@ def _rhythm(
     ]
 
 
-def _windows(signal: np.ndarray, rate: float, times: np.ndarray) -> np.ndarray:
-    """(beats, WINDOW): each point the mean of the samples around it, less the baseline."""
+def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWindow) -> np.ndarray:
+    """(beats, window.width): each point the mean of the samples around it, less the baseline."""
     total = np.concatenate([[0.0], np.cumsum(signal, dtype=np.float64)])
-    at = times[:, None] + (np.arange(WINDOW) / POINTS - BEFORE)
+    at = times[:, None] + (np.arange(window.width) / window.points - window.before)
     edges = np.arange(len(total))
-    first, last = (at - 0.5 / POINTS) * rate + 0.5, (at + 0.5 / POINTS) * rate + 0.5
-    shapes = (np.interp(last, edges, total) - np.interp(first, edges, total)) / (rate / POINTS)
-    reach = round(BASELINE * rate)
+    half = 0.5 / window.points
+    first, last = (at - half) * rate + 0.5, (at + half) * rate + 0.5
+    shapes = (np.interp(last, edges, total) - np.interp(first, edges, total)) / (rate / window.points)
+    reach = round(window.baseline * rate)
     for shape, time in zip(shapes, times, strict=True):
         middle = round(time * rate)
         shape -= np.median(signal[max(0, middle - reach) : middle + reach])
     return shapes
 
 
-COLUMNS = 2 * WINDOW + RHYTHM
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
 # which a few training patients teach nothing: the shape itself, usual interval and unsteadiness.
-_OWN = (*range(WINDOW), 2 * WINDOW + 4, 2 * WINDOW + 5)
-_SEEN = np.setdiff1d(np.arange(COLUMNS), _OWN)
-SEEN = len(_SEEN)
+_OWN = (4, 5)  # of the rhythm
+SEEN = WINDOW + RHYTHM - len(_OWN)
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
-_SLOWEST = 3.0  # seconds between beats that a stream still keeps `USUAL` beats of
+_SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beats of
 
 
 def seen(table: np.ndarray) -> np.ndarray:
-    """(..., SEEN), what the classifier reads of a table (..., COLUMNS)."""
-    return table[..., _SEEN]
+    """What the classifier reads of a table, (..., columns less shape and `_OWN`)."""
+    width = (table.shape[-1] - RHYTHM) // 2
+    return np.delete(table[..., width:], [width + i for i in _OWN], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ class BeatFeatures:
     classes: tuple[str, ...]
     mean: tuple[float, ...]  # of each column that is seen over the training part
     std: tuple[float, ...]
+    window: BeatWindow = DEFAULT_WINDOW
 
     kind: ClassVar[str] = "beats"
 
@@ -136,7 +144,7 @@ class BeatFeatures:
     def probabilities(self, run: Any, table: np.ndarray) -> np.ndarray:
         """(beats, classes) of all beats of a table, in stretches of `BEATS` that overlap by `WARM_UP`."""
         starts = range(0, max(1, len(table) - WARM_UP), BEATS - WARM_UP)
-        stretches = np.zeros((len(starts), BEATS, SEEN), np.float32)
+        stretches = np.zeros((len(starts), BEATS, len(self.mean)), np.float32)
         for stretch, start in zip(stretches, starts, strict=True):
             part = seen(table[start : start + BEATS])
             stretch[: len(part)] = part
@@ -161,7 +169,7 @@ class BeatFeatures:
             raise InputError(
                 f"{len(signal) / rate:.1f} s of ECG with {len(peaks)} heartbeats; it takes three."
             )
-        found = self.probabilities(run, beat_table(signal, rate, peaks))
+        found = self.probabilities(run, beat_table(signal, rate, peaks, self.window))
         return {
             "time": peaks[:-1] / rate,
             "label": np.array(self.classes)[found.argmax(axis=1)],
@@ -172,12 +180,16 @@ class BeatFeatures:
         """Labels while the heart beats; `stream` is the file's `Stream`."""
         return BeatStream(self, stream)
 
+    def about(self) -> dict[str, Any]:
+        return {"labels": list(self.classes)}
+
     def to_dict(self) -> dict:
-        return {"classes": self.classes, "mean": self.mean, "std": self.std}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict) -> Self:
-        return cls(**{k: tuple(v) for k, v in data.items()})
+        values = {k: tuple(v) for k, v in data.items() if k != "window"}
+        return cls(**values, window=BeatWindow(**data["window"]))
 
 
 class BeatStream:
@@ -200,24 +212,25 @@ class BeatStream:
         """Beats that the next piece of the ECG completes.
 
         Args:
-            raw: (signal, rate), any length; the rate of the first piece is that of all.
+            raw: (signal, rate), any length; the rate of the first piece is that of all. Where it is NaN the
+                lead was off: its last value goes on, and so does the time.
 
         Returns:
             One dict a beat: "time" (s since the beginning), "label", "probability".
         """
-        signal, rate = read_ecg(raw)
+        signal, rate = read_ecg(raw, last=self._signal[-1] if len(self._signal) else 0.0)
         if self._detector is None:
             self._rate, self._detector = rate, PeakDetector(rate)
         if rate != self._rate:
             raise InputError(f"The stream began at {self._rate} samples a second, this piece has {rate}.")
         self._signal = np.concatenate([self._signal, signal])
-        found = []
+        found, usual = [], self._features.window.usual
         for peak in self._detector.push(signal):
             self._peaks.append(peak)
             if len(self._peaks) >= 2:
                 found.append(self._label(rate))
-            self._peaks = self._peaks[-USUAL - 3 :]
-        keep = int((USUAL + 4) * _SLOWEST * rate)
+            self._peaks = self._peaks[-usual - 3 :]
+        keep = int((usual + 4) * _SLOWEST * rate)
         self._begin += max(0, len(self._signal) - keep)
         self._signal = self._signal[-keep:]
         return found
@@ -231,7 +244,7 @@ class BeatStream:
     def _label(self, rate: float) -> dict[str, Any]:
         peaks = np.array(self._peaks)
         known = peaks[peaks >= self._begin] - self._begin
-        row = seen(beat_table(self._signal, rate, known)[-1])
+        row = seen(beat_table(self._signal, rate, known, self._features.window)[-1])
         (classes,) = self._stream.push({"beats": row[None, None]})["classes"][0]
         return {
             "time": float(peaks[-2] / rate),
@@ -240,12 +253,13 @@ class BeatStream:
         }
 
 
-def read_ecg(raw: Any, lead: int = 0) -> tuple[np.ndarray, float]:
+def read_ecg(raw: Any, lead: int = 0, last: float | None = None) -> tuple[np.ndarray, float]:
     """One lead of an ECG, (samples,) float64, and its samples a second.
 
     Args:
         raw: The path of a WFDB record; or (signal, rate).
         lead: Which channel of the record.
+        last: The sample before it, of a piece of a stream, in which any part may be NaN.
 
     Raises:
         InputError: No such record, NaN throughout, or a rate that cannot be.
@@ -253,7 +267,7 @@ def read_ecg(raw: Any, lead: int = 0) -> tuple[np.ndarray, float]:
     if isinstance(raw, str | Path):
         signal, rate = _read_record(Path(raw), lead)
     elif isinstance(raw, tuple) and len(raw) == 2:
-        signal, rate = np.asarray(raw[0]), raw[1]
+        signal, rate = as_array(raw[0], "An ECG"), raw[1]
     else:
         raise InputError("An ECG is the path of a WFDB record or a pair (signal, samples a second).")
     if signal.ndim != 1 or not signal.size or signal.dtype.kind not in "iuf":
@@ -262,10 +276,14 @@ def read_ecg(raw: Any, lead: int = 0) -> tuple[np.ndarray, float]:
         raise InputError(f"A rate of {rate} samples a second, expected 50 to 5,000.")
     signal = signal.astype(np.float64)
     bad = ~np.isfinite(signal)
-    if bad.mean() > 0.1:
-        raise InputError(f"{bad.mean():.0%} of the ECG are not numbers.")
     if bad.any():  # a lead came off for a moment
-        signal[bad] = np.interp(np.flatnonzero(bad), np.flatnonzero(~bad), signal[~bad])
+        if last is not None:
+            before = np.maximum.accumulate(np.where(bad, 0, np.arange(1, len(signal) + 1)))
+            signal = np.concatenate([[last], signal])[before]
+        elif bad.mean() > 0.1:
+            raise InputError(f"{bad.mean():.0%} of the ECG are not numbers.")
+        else:
+            signal[bad] = np.interp(np.flatnonzero(bad), np.flatnonzero(~bad), signal[~bad])
     return signal, float(rate)
 
 
@@ -275,7 +293,7 @@ def _read_record(path: Path, lead: int) -> tuple[np.ndarray, float]:
     except ImportError as error:
         raise InputError("Reading WFDB records needs wfdb: pip install 'lstm-apps[ecg]'.") from error
     path = path.with_suffix("") if path.suffix in (".hea", ".dat", ".atr") else path
-    if not path.with_suffix(".hea").is_file():
+    if not is_file(path.with_suffix(".hea")):
         raise InputError(f"There is no WFDB record {path}: {path.name}.hea is not there.")
     try:
         record = wfdb.rdrecord(str(path), channels=[lead])

@@ -120,6 +120,15 @@ class ForecastFeatures:
     def stream(self, stream: Any) -> Any:
         raise InputError("A forecaster reads its whole history at once: it is not streamed.")
 
+    def about(self) -> dict[str, Any]:
+        return {
+            "columns": {"time": self.time, "target": self.target},
+            "step": str(self.frequency),
+            "history": self.history,
+            "horizon": self.horizon,
+            "quantiles": list(self.quantiles),
+        }
+
     def to_dict(self) -> dict:
         return {**asdict(self), "frequency": str(self.frequency)}
 

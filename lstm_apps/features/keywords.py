@@ -7,14 +7,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lstm_apps.features.audio import read_audio
+from lstm_apps.errors import InputError
+from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
 
 Arrays = dict[str, np.ndarray]
-# What follows a word in a clip, in seconds: a spotter answers a little after the word's end.
-TAIL = 0.2
-# A word that spikes again within so many seconds is the same one.
-SAME_WORD = 0.3
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,8 @@ class KeywordFeatures:
     variance: tuple[float, ...]
     clip: int  # samples of a clip with one word, its tail included: a multiple of the hop
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
+    tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
+    same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
 
     kind: ClassVar[str] = "keywords"
 
@@ -39,7 +38,7 @@ class KeywordFeatures:
     ) -> Self:
         """Fit the scaler on recordings of the training part, for words of up to `longest` seconds."""
         frames = np.concatenate([spectrogram(samples) for samples in recordings])
-        clip = -(-int((longest + 2 * TAIL) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
+        clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
         mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)
         return cls(words, spectrogram, tuple(map(float, mean)), tuple(map(float, variance)), clip)
 
@@ -48,14 +47,19 @@ class KeywordFeatures:
         """Samples a second."""
         return self.spectrogram.rate
 
+    @property
+    def tail_samples(self) -> int:
+        """Samples at the end of a clip in which no word goes on."""
+        return int(self.tail * self.rate)
+
     def begin(self, length: int) -> int:
         """The sample of its clip at which a recording of `length` samples begins."""
-        return max(0, (self.clip - int(TAIL * self.rate) - length) // 2)
+        return max(0, (self.clip - self.tail_samples - length) // 2)
 
     def clips(self, samples: np.ndarray) -> np.ndarray:
         """(clips, clip) float32: the sound in the middle of one clip, or, where it is longer, in clips
         that overlap by half."""
-        room = self.clip - int(TAIL * self.rate)
+        room = self.clip - self.tail_samples
         if len(samples) <= room:
             before = self.begin(len(samples))
             return np.pad(samples, (before, self.clip - before - len(samples)))[None]
@@ -74,7 +78,7 @@ class KeywordFeatures:
             "word", its "probability", and "probabilities" of all words.
         """
         samples = read_audio(raw, self.rate)
-        if not samples.any():
+        if not np.ptp(samples):
             warnings.warn("The recording is silent throughout: the answer means nothing.", stacklevel=2)
         probabilities = run({"waveform": self.clips(samples)})["probabilities"]
         surest = probabilities[probabilities.max(axis=1).argmax()]
@@ -87,6 +91,9 @@ class KeywordFeatures:
     def stream(self, push: Any) -> "KeywordStream":
         """Words as they are spoken; `push` is the file's `Stream`."""
         return KeywordStream(self, push)
+
+    def about(self) -> dict[str, Any]:
+        return {"labels": list(self.words), "rate": self.rate}
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -117,7 +124,7 @@ class Spikes:
             word = int(frame[1:].argmax())
             if frame[1 + word] < self._features.threshold:
                 continue
-            if time - self._last.get(word, -np.inf) > SAME_WORD:
+            if time - self._last.get(word, -np.inf) > self._features.same_word:
                 found.append(
                     {
                         "word": self._features.words[word],
@@ -141,18 +148,36 @@ class KeywordStream:
         self._stream.reset()
         self._spikes = Spikes(self._features)
         self._rest = np.zeros(0, np.float32)
+        self._resampler: Resampler | None = None
 
     def end(self) -> list[dict[str, Any]]:
         """Words that are still to be told when nothing more comes: silence follows."""
-        return self.push(np.zeros(int(2 * TAIL * self._features.rate), np.float32))
+        rest = self._resampler.push(np.zeros(0, np.float32), last=True) if self._resampler else self._rest[:0]
+        silence = np.zeros(2 * self._features.tail_samples, np.float32)
+        self._resampler = None
+        return self._hear(np.concatenate([rest, silence]))
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
-        """Words that the next piece of sound completes; any length, as `read_audio`.
+        """Words that the next piece of sound completes.
+
+        Args:
+            raw: As `read_audio`, of any length; the rate of the first piece is that of all.
 
         Returns:
             One dict a word: "word", "time" (s since the beginning, when it was recognised), "probability".
         """
-        samples = np.concatenate([self._rest, read_audio(raw, self._features.rate)])
+        samples, rate = read_samples(raw, self._features.rate)
+        if self._resampler is None:
+            self._resampler = Resampler(rate, self._features.rate)
+        if rate != self._resampler.found:
+            raise InputError(
+                f"The stream began at {self._resampler.found:g} samples a second, this piece has {rate:g}."
+            )
+        return self._hear(self._resampler.push(samples))
+
+    def _hear(self, samples: np.ndarray) -> list[dict[str, Any]]:
+        """Words in samples at the model's rate."""
+        samples = np.concatenate([self._rest, samples])
         whole = len(samples) - len(samples) % self._features.spectrogram.hop
         self._rest = samples[whole:]
         found = []

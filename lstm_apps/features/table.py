@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.raw import is_file
 
 
 def read_columns(
@@ -36,14 +37,17 @@ def read_columns(
     header = list(source.keys() if isinstance(source, Mapping) else source.columns)
     _check_header(header, names, "the table")
     wanted = [*names, *(name for name in optional if name in header)]
-    return {name: list(source[name]) for name in wanted}, "the table"
+    try:
+        return {name: list(source[name]) for name in wanted}, "the table"
+    except TypeError as error:
+        raise InputError(f"A column of the table is no list: {error}.") from error
 
 
 def _csv_columns(
     path: Path, names: tuple[str, ...], optional: tuple[str, ...]
 ) -> tuple[dict[str, list], str]:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    if not is_file(path):
+        raise InputError(f"There is no file {str(path)[:200]}.")
     opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
@@ -114,3 +118,42 @@ def parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
         if math.isinf(values[row - 1]):
             raise InputError(f"{where}, row {row}: {column!r} is infinite, expected a number.")
     return values
+
+
+NEVER = np.iinfo(np.int64).min
+
+
+def read_parquet(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray]:
+    """Columns of the Parquet table `name` or `clif_name` of a folder; times are seconds since 1970, `NEVER`
+    where there is none.
+
+    Raises:
+        InputError: No such table, or without a column.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError("Reading Parquet tables needs pyarrow: pip install pyarrow.") from error
+
+    files = [folder / f"{prefix}{name}.parquet" for prefix in ("clif_", "")]
+    file = next((f for f in files if f.is_file()), None)
+    if file is None:
+        raise InputError(f"There is no {files[0].name} in {folder}, expected a folder of CLIF 2.1 tables.")
+    try:
+        table = pyarrow.parquet.read_table(file, columns=list(columns))
+        missing = sorted(set(columns) - set(table.column_names))
+        if missing:
+            raise InputError(f"{file} has no column {missing[0]!r}.")
+        return {name: _array(table[name]) for name in columns}
+    except (pyarrow.ArrowException, OSError, TypeError) as error:
+        raise InputError(f"{file} is no table that can be read: {first_line(error)}") from error
+
+
+def _array(column: Any) -> np.ndarray:
+    import pyarrow
+
+    if pyarrow.types.is_timestamp(column.type):
+        seconds = column.cast(pyarrow.timestamp("s", column.type.tz), safe=False).cast(pyarrow.int64())
+        return seconds.fill_null(NEVER).to_numpy()
+    return column.to_numpy()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,6 +15,8 @@ from lstm_apps.errors import InputError
 Arrays = dict[str, np.ndarray]
 PADDING, UNKNOWN = 0, 1
 _LONGEST = 1_000_000  # characters; more is no text that a person would read
+LABELS = ("negative", "positive")
+_TABLES = (".csv", ".tsv", ".jsonl", ".json")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -52,6 +55,7 @@ class TextFeatures:
                 unk_id=UNKNOWN,
                 bos_id=-1,
                 eos_id=-1,
+                max_sentence_length=_LONGEST,  # in bytes; longer ones it would pass over
                 num_threads=1,  # more of them find another vocabulary each time
                 minloglevel=2,
             )
@@ -72,6 +76,8 @@ class TextFeatures:
         """The numbers of the pieces of each sentence; one of more than `length` is cut into several."""
         if not isinstance(text, str):
             raise InputError(f"A text is a string, got {type(text).__name__}.")
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise InputError("The text holds half a character: it was not decoded as the UTF-8 it is not.")
         if len(text) > _LONGEST:
             raise InputError(f"The text has {len(text):,} characters, at most {_LONGEST:,} are read.")
         if not text.strip():
@@ -102,20 +108,28 @@ class TextFeatures:
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: A text of any number of sentences.
+            raw: A text of any number of sentences; or the `Path` of a text file; or a list of texts.
 
         Returns:
-            "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4.
+            "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4; of a
+            list an array of each, (texts,).
         """
-        log_odds, score = self.opinions(run, [raw])[0]
-        return {
-            "label": "positive" if log_odds > 0 else "negative",
-            "probability": float(1 / (1 + np.exp(-log_odds))),
-            "score": float(np.clip(score, -4, 4)),
+        texts = list(raw) if isinstance(raw, list | tuple) else [_read(raw) if isinstance(raw, Path) else raw]
+        if not texts:
+            raise InputError("The list of texts is empty.")
+        log_odds, score = self.opinions(run, texts).T
+        found = {
+            "label": np.where(log_odds > 0, *reversed(LABELS)),
+            "probability": 1 / (1 + np.exp(-log_odds)),
+            "score": np.clip(score, -4, 4),
         }
+        return found if isinstance(raw, list | tuple) else {name: a[0].item() for name, a in found.items()}
 
     def stream(self, stream: Any) -> Any:
         raise InputError("A text is read in both directions: it is not streamed.")
+
+    def about(self) -> dict[str, Any]:
+        return {"labels": list(LABELS)}
 
     def to_dict(self) -> dict:
         return {"sentencepiece": self.sentencepiece, "length": self.length}
@@ -123,3 +137,13 @@ class TextFeatures:
     @classmethod
     def from_dict(cls, data: dict) -> Self:
         return cls(**data)
+
+
+def _read(path: Path) -> str:
+    """The text of a file."""
+    if path.suffix.lower() in _TABLES:
+        raise InputError(f"{path} is a table; give its texts as a list: model.predict([text, ...]).")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no text in UTF-8: {error}.") from error

@@ -2,13 +2,15 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.table import parse_numbers, parse_times, read_columns
+from lstm_apps.features.raw import is_folder
+from lstm_apps.features.table import parse_numbers, parse_times, read_columns, read_parquet
 
 
 class Vital(NamedTuple):
@@ -31,6 +33,8 @@ VITALS: dict[str, Vital] = {
     "temp_c": Vital("°C", 32, 44),
 }
 NAMES = tuple(VITALS)
+Bounds = Mapping[str, tuple[float, float]]  # by vital sign, lowest and highest value that can be real
+BOUNDS: Bounds = {name: (vital.low, vital.high) for name, vital in VITALS.items()}
 _HEART_RATE, _MAP, _SPO2 = (NAMES.index(n) for n in ("heart_rate", "map", "spo2"))
 LOW_MAP, LOW_SPO2 = 65.0, 88.0  # below: hypotension, hypoxaemia
 HORIZON = 6  # hours: what a risk is of, and how long an alarm holds
@@ -54,33 +58,37 @@ class Readings(NamedTuple):
     values: np.ndarray  # (readings,)
 
     @classmethod
-    def of(cls, seconds: np.ndarray, names: np.ndarray, values: np.ndarray) -> Self:
+    def of(cls, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> Self:
         """From readings of any vital sign, in any order, possible or not."""
         place = {name: i for i, name in enumerate(NAMES)}
         vitals = np.array([place.get(name, -1) for name in names], np.int64)
-        kept = possible(names, values)
+        kept = possible(names, values, bounds)
         order = np.argsort(seconds[kept], kind="stable")
         return cls(*(a[kept][order] for a in (np.asarray(seconds, np.int64), vitals, values)))
 
 
-def possible(names: np.ndarray, values: np.ndarray) -> np.ndarray:
+def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> np.ndarray:
     """(readings,) of booleans: whether they are of a vital sign that we know, within its bounds."""
-    bounds = [VITALS.get(name, Vital("", np.inf, -np.inf)) for name in names]
-    low, high = (np.array([getattr(b, side) for b in bounds], float) for side in ("low", "high"))
+    of = np.array([bounds.get(name, (np.inf, -np.inf)) for name in names], float).reshape(-1, 2)
+    low, high = of.T
     with np.errstate(invalid="ignore"):
         return (values >= low) & (values <= high)
 
 
 def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Patients (text), times (datetime64[s]), variables (text) and values (float) of a long table.
+    """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings.
 
     Args:
-        raw: As `lstm_apps.features.table.read_columns`.
-        columns: The names of the columns "patient", which may be missing, "time", "variable" and "value".
+        raw: A long table, as `lstm_apps.features.table.read_columns`; or a folder of CLIF tables, of which
+            the vital signs are read, each hospitalization as a patient.
+        columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
+            "value".
 
     Raises:
         InputError: No table or an empty one, a column missing, a time or value that is none.
     """
+    if isinstance(raw, str | Path) and is_folder(Path(raw)):
+        return read_clif_vitals(Path(raw))
     patient, time, variable, value = (columns[r] for r in ("patient", "time", "variable", "value"))
     cells, where = read_columns(raw, (time, variable, value), (patient,))
     sizes = {name: len(c) for name, c in cells.items()}
@@ -90,37 +98,52 @@ def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndar
         raise InputError(f"{where} has no rows.")
     return (
         np.array([str(c).strip() for c in cells.get(patient, [""] * len(cells[time]))]),
-        parse_times(cells[time], time, where),
+        parse_times(cells[time], time, where).astype(np.int64),
         np.array([str(c).strip() for c in cells[variable]]),
         parse_numbers(cells[value], value, where),
     )
 
 
-def read_patients(raw: Any, columns: Mapping[str, str]) -> dict[str, Readings]:
-    """The readings of each patient of a long table; what is left out is said in a warning.
+def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As `read_rows`, from the table of vital signs of CLIF 2.1, by hospitalization and time. Of two readings
+    of one kind at once the one that was measured in the artery counts."""
+    found = read_parquet(
+        folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
+    )
+    ids, seconds = found["hospitalization_id"].astype(str), found["recorded_dttm"]
+    names, values = found["vital_category"].astype(str), found["vital_value"].astype(float)
+    arterial = np.array(["art" in str(n).lower() for n in found["vital_name"]], bool)
+    order = np.lexsort((~arterial, names, seconds, ids))
+    first = np.ones(len(order), bool)
+    first[1:] = np.any([k[order][1:] != k[order][:-1] for k in (ids, seconds, names)], axis=0)
+    kept = order[first]
+    return ids[kept], seconds[kept], names[kept], values[kept]
+
+
+def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+    """The readings of each patient, see `read_rows`; what is left out is said in a warning.
 
     Raises:
         InputError: As `read_rows`; no reading of a vital sign that could be real.
     """
-    patients, times, names, values = read_rows(raw, columns)
+    patients, seconds, names, values = read_rows(raw, columns)
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         warnings.warn(f"Not vital signs that the model knows: {', '.join(unknown[:5])}.", stacklevel=2)
-    ok = possible(names, values)
+    ok = possible(names, values, bounds)
     wrong = ~ok & ~np.isnan(values) & np.isin(names, NAMES)
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
-        vital = VITALS[names[i]]
+        low, high = bounds[names[i]]
         warnings.warn(
             f"{int(wrong.sum())} reading(s) that cannot be count as not measured, the first {names[i]} "
-            f"{values[i]:g}; between {vital.low:g} and {vital.high:g} {vital.unit} it would count.",
+            f"{values[i]:g}; between {low:g} and {high:g} {VITALS[names[i]].unit} it would count.",
             stacklevel=2,
         )
     if not ok.any():
         raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
-    seconds = times.astype(np.int64)
     return {
-        p: Readings.of(seconds[mine], names[mine], values[mine])
+        p: Readings.of(seconds[mine], names[mine], values[mine], bounds)
         for p in dict.fromkeys(patients[ok].tolist())
         if (mine := patients == p).any()
     }
@@ -241,6 +264,7 @@ class VitalsFeatures:
     mean: tuple[float, ...]  # of each of the VALUES over the hours of training
     std: tuple[float, ...]
     threshold: float = 0.5  # of alarms
+    bounds: Bounds = field(default_factory=lambda: dict(BOUNDS))  # of what can be real
 
     kind: ClassVar[str] = "vitals"
 
@@ -278,14 +302,14 @@ class VitalsFeatures:
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: A long table of readings, see `read_rows`, of one patient or several.
+            raw: Readings of one patient or several, see `read_rows`.
 
         Returns:
             "patient"; "time", the end of the hour; "risk" that the patient deteriorates within `HORIZON`
             hours, NaN unless "status" is "stable"; "alarm".
         """
         answers: dict[str, list[Any]] = {n: [] for n in ("patient", "time", "risk", "status", "alarm")}
-        for patient, readings in read_patients(raw, self.columns).items():
+        for patient, readings in read_patients(raw, self.columns, self.bounds).items():
             for stay in stays_of(hours_of(readings)):
                 risks = self.risks(run, np.stack([h.row for h in stay]))
                 alarms = Alarms(self.threshold)
@@ -309,12 +333,17 @@ class VitalsFeatures:
         """Risks while readings come in; `stream` is the file's `Stream`."""
         return VitalsStream(self, stream)
 
+    def about(self) -> dict[str, Any]:
+        vitals = {name: {"unit": VITALS[name].unit, "between": list(self.bounds[name])} for name in NAMES}
+        return {"columns": dict(self.columns), "vitals": vitals, "horizon_hours": HORIZON}
+
     def to_dict(self) -> dict:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict) -> Self:
-        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
+        bounds = {name: tuple(between) for name, between in data["bounds"].items()}
+        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"]), "bounds": bounds})
 
 
 def stays_of(hours: list[Hour]) -> list[list[Hour]]:
@@ -344,6 +373,7 @@ class VitalsStream:
         """Forget all that was pushed."""
         self._grid = HourGrid()
         self._alarms = Alarms(self._features.threshold)
+        self._patient: str | None = None
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
         """Hours that the next readings complete, as `VitalsFeatures.predict` has them.
@@ -351,11 +381,16 @@ class VitalsStream:
         Args:
             raw: A long table of readings of this patient, later than the hours that were told.
         """
-        patients = read_patients(raw, self._features.columns)
+        patients = read_patients(raw, self._features.columns, self._features.bounds)
         if len(patients) > 1:
             raise InputError(f"Readings of {len(patients)} patients; a stream is of one.")
-        (readings,) = patients.values()
+        ((patient, readings),) = patients.items()
+        if self._patient not in (None, patient):
+            raise InputError(
+                f"Readings of patient {patient!r}; the stream is of {self._patient!r}: begin another."
+            )
         self._grid.check(int(readings.seconds[0]))
+        self._patient = patient
         told: list[Hour] = []
         for reading in zip(*(a.tolist() for a in readings), strict=True):
             told += self._grid.push(*reading)

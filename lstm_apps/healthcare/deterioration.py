@@ -31,7 +31,8 @@ class Course:
     stay: Stay
     rows: np.ndarray  # (hours, COLUMNS)
     ends: np.ndarray  # (hours,) seconds since 1970
-    asked: np.ndarray  # (hours,) of booleans: whether the question is asked, and its answer known
+    stable: np.ndarray  # (hours,) of booleans: whether there may be an alarm
+    asked: np.ndarray  # (hours,) of booleans: whether also the answer is known
     comes: np.ndarray  # (hours,) of booleans: the answer
     onset: np.ndarray  # (hours,) seconds since 1970 of the next event, where one comes
     kind: np.ndarray  # (hours,) of KINDS, "" where none comes
@@ -75,6 +76,7 @@ def course(stay: Stay) -> Course:
         stay,
         np.stack([h.row for h in hours]),
         np.array([h.end for h in hours]),
+        np.array([h.status == STABLE for h in hours]),
         np.array(asked),
         kind != "",
         np.array(onset),

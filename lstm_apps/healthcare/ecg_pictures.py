@@ -13,8 +13,6 @@ def confusion_by_patient(
     records: Sequence[str], true: Sequence[np.ndarray], found: Sequence[np.ndarray], classes: Sequence[str]
 ) -> Picture:
     """Each patient's beats, what they are and what they were called."""
-    from sklearn.metrics import confusion_matrix
-
     columns = min(5, len(records))
     rows = -(-len(records) // columns)
     figure = Figure(figsize=(2.2 * columns, 2.4 * rows), layout="constrained")
@@ -22,7 +20,7 @@ def confusion_by_patient(
     for axis in axes[len(records) :]:
         axis.set_axis_off()
     for axis, record, t, f in zip(axes, records, true, found, strict=False):
-        table = confusion_matrix(t, f, labels=list(classes))
+        table = np.array([[((t == a) & (f == b)).sum() for b in classes] for a in classes])
         axis.imshow(table / np.maximum(1, table.sum(axis=1, keepdims=True)), cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(table):
             if count:

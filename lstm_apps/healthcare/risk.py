@@ -1,6 +1,7 @@
 """How good risks are, hour by hour and as alarms; for the intervals, patients are drawn anew."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +19,9 @@ ALARM_RATE = Metric(
     "alarms per patient day", ALARMS_A_DAY, "how many there are at the threshold found without the test part"
 )
 FORETOLD = Metric(
-    "events foretold", "higher", "share of the events that an alarm came before, at that threshold"
+    "events foretold",
+    "higher",
+    "share of the events after a stable hour that an alarm came before, at that threshold",
 )
 LEAD_TIME = Metric("lead time", "higher", "median hours from the alarm to the event that it foretold")
 BINS = 10
@@ -27,24 +30,32 @@ _THRESHOLDS = 100  # that are tried
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Hours of which is asked whether an event comes, stay by stay in the order of time."""
+class Hours:
+    """Stable hours, those at which there may be an alarm, stay by stay in the order of time."""
 
     patient: np.ndarray  # (hours,)
     stay: np.ndarray  # (hours,) a number for each
     end: np.ndarray  # (hours,) seconds since 1970
-    comes: np.ndarray  # (hours,) of booleans: the answer
+    comes: np.ndarray  # (hours,) of booleans: whether an event comes
     onset: np.ndarray  # (hours,) seconds since 1970 of the event, where one comes
+    asked: np.ndarray  # (hours,) of booleans: whether it is known for sure what came: risks are judged there
+    monitored: Mapping[str, int]  # by patient: all hours of the stays, stable or not
 
     def __len__(self) -> int:
         return len(self.end)
 
+    def where(self, chosen: np.ndarray) -> "Hours":
+        """The hours chosen by a mask."""
+        names = ("patient", "stay", "end", "comes", "onset", "asked")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
-def hour_scores(asked: Asked, risk: np.ndarray, probability: bool = True) -> Scores:
-    """AUROC and AUPRC of risks (hours,); Brier score and calibration error if they are probabilities. What
-    cannot be said where all hours or none come before an event is left out."""
+
+def hour_scores(hours: Hours, risk: np.ndarray, probability: bool = True) -> Scores:
+    """AUROC and AUPRC of risks (hours,) at the hours that are asked of; Brier score and calibration error if
+    they are probabilities. What cannot be said where all hours or none come before an event is left out."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
+    asked, risk = hours.where(hours.asked), risk[hours.asked]
     figures = {AUROC: roc_auc_score, AUPRC: average_precision_score}
     if probability:
         figures |= {BRIER: _brier, CALIBRATION: _calibration_error}
@@ -59,9 +70,10 @@ def hour_scores(asked: Asked, risk: np.ndarray, probability: bool = True) -> Sco
     }
 
 
-def alarm_scores(asked: Asked, risk: np.ndarray, threshold: float) -> Scores:
-    """What alarms at a threshold come to."""
-    table, leads = _alarm_table(asked, risk, threshold)
+def alarm_scores(hours: Hours, alarm: np.ndarray) -> Scores:
+    """What alarms (hours,) come to, as a ward hears them: at every stable hour, over all the time that
+    patients are monitored."""
+    table, leads = _alarm_table(hours, alarm)
     patients = np.arange(len(table))
     rng = np.random.default_rng(0)
     drawn = np.stack([table[rng.choice(patients, len(patients))].sum(axis=0) for _ in range(_DRAWS)])
@@ -69,10 +81,10 @@ def alarm_scores(asked: Asked, risk: np.ndarray, threshold: float) -> Scores:
     def ratio(over: np.ndarray, under: np.ndarray, factor: float = 1.0) -> np.ndarray:
         return factor * over / np.maximum(under, 1)
 
-    alarms, hours, foretold, all_events = table.sum(axis=0)
+    alarms, monitored, foretold, all_events = table.sum(axis=0)
     scores = {
         ALARM_RATE.name: Estimate(
-            float(ratio(alarms, hours, 24)), _interval(ratio(drawn[:, 0], drawn[:, 1], 24))
+            float(ratio(alarms, monitored, 24)), _interval(ratio(drawn[:, 0], drawn[:, 1], 24))
         )
     }
     if all_events:
@@ -84,55 +96,57 @@ def alarm_scores(asked: Asked, risk: np.ndarray, threshold: float) -> Scores:
     return scores
 
 
-def threshold_for(asked: Asked, risk: np.ndarray) -> float:
+def threshold_for(hours: Hours, risk: np.ndarray) -> float:
     """The threshold at which there are closest to `ALARMS_A_DAY`."""
     tried = np.unique(np.quantile(risk, np.linspace(0.3, 0.999, _THRESHOLDS)))
-    return float(min(tried, key=lambda t: abs(alarm_rate(asked, risk, t) - ALARMS_A_DAY)))
+    return float(min(tried, key=lambda t: abs(alarm_rate(hours, heard(hours, risk, t)) - ALARMS_A_DAY)))
 
 
-def alarm_rate(asked: Asked, risk: np.ndarray, threshold: float) -> float:
+def alarm_rate(hours: Hours, alarm: np.ndarray) -> float:
     """Alarms per patient day."""
-    return float(24 * heard(asked, risk, threshold).sum() / max(1, len(asked)))
+    patients = set(hours.patient.tolist())
+    return float(24 * alarm.sum() / max(1, sum(hours.monitored[p] for p in patients)))
 
 
-def alarm_curve(asked: Asked, risk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def alarm_curve(hours: Hours, risk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Alarms per patient day, and the share of events foretold, over thresholds."""
     points = []
     for threshold in np.unique(np.quantile(risk, np.linspace(0, 1, 40))):
-        alarms, hours, foretold, events = _alarm_table(asked, risk, threshold)[0].sum(axis=0)
-        points.append((24 * alarms / hours, foretold / max(1, events)))
+        alarms, monitored, foretold, events = _alarm_table(hours, heard(hours, risk, threshold))[0].sum(
+            axis=0
+        )
+        points.append((24 * alarms / monitored, foretold / max(1, events)))
     rates, shares = zip(*points, strict=True)
     return np.array(rates), np.array(shares)
 
 
-def heard(asked: Asked, risk: np.ndarray, threshold: float) -> np.ndarray:
+def heard(hours: Hours, risk: np.ndarray, threshold: float) -> np.ndarray:
     """(hours,) of booleans: at which there is an alarm."""
-    found = np.zeros(len(asked), bool)
+    found = np.zeros(len(hours), bool)
     alarms = None
-    for i in range(len(asked)):
-        if alarms is None or asked.stay[i] != asked.stay[i - 1]:
+    for i in range(len(hours)):
+        if alarms is None or hours.stay[i] != hours.stay[i - 1]:
             alarms = Alarms(threshold)
-        found[i] = alarms.hear(int(asked.end[i]), float(risk[i]))
+        found[i] = alarms.hear(int(hours.end[i]), float(risk[i]))
     return found
 
 
-def _alarm_table(asked: Asked, risk: np.ndarray, threshold: float) -> tuple[np.ndarray, list[float]]:
-    """Of each patient alarms, hours, events foretold and all events, (patients, 4); and the hours from
-    alarm to event."""
-    patients, of = np.unique(asked.patient, return_inverse=True)
-    alarm = heard(asked, risk, threshold)
+def _alarm_table(hours: Hours, alarm: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Of each patient alarms, monitored hours, events foretold and all events that a stable hour came
+    before, (patients, 4); and the hours from alarm to event."""
+    patients, of = np.unique(hours.patient, return_inverse=True)
     table = np.zeros((len(patients), 4))
     np.add.at(table[:, 0], of, alarm)
-    np.add.at(table[:, 1], of, 1)
+    table[:, 1] = [hours.monitored[p] for p in patients.tolist()]
     leads: dict[tuple[int, int], float | None] = {}
-    for i in np.flatnonzero(asked.comes):
-        event = (int(asked.stay[i]), int(asked.onset[i]))
+    for i in np.flatnonzero(hours.comes):
+        event = (int(hours.stay[i]), int(hours.onset[i]))
         if event not in leads:
             table[of[i], 3] += 1
             leads[event] = None
         if alarm[i] and leads[event] is None:
             table[of[i], 2] += 1
-            leads[event] = (event[1] - int(asked.end[i])) / 3600
+            leads[event] = (event[1] - int(hours.end[i])) / 3600
     return table, [lead for lead in leads.values() if lead is not None]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,8 +32,9 @@ from lstm_apps.healthcare.risk import (
     CALIBRATION,
     FORETOLD,
     LEAD_TIME,
-    Asked,
+    Hours,
     alarm_scores,
+    heard,
     hour_scores,
     threshold_for,
 )
@@ -179,15 +180,15 @@ class Vitals(Application):
                 c.rows,
             )
 
-        asked = _asked(cohort.courses)
-        logits = np.concatenate([held_out(c)[c.asked] for c in cohort.courses])
-        fitted = LogisticRegression(C=1e3).fit(logits[:, None], asked.comes)
+        hours = _hours(cohort.courses)
+        logits = np.concatenate([held_out(c)[c.stable] for c in cohort.courses])
+        fitted = LogisticRegression(C=1e3).fit(logits[hours.asked, None], hours.comes[hours.asked])
         slope, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
         model.get_layer("calibrated").set_weights([np.float32(slope), np.float32(shift)])
-        return replace(features, threshold=threshold_for(asked, expit(slope * logits + shift)))
+        return replace(features, threshold=threshold_for(hours, expit(slope * logits + shift)))
 
     def score(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
-        return hour_scores(_asked(data.test), self._risks(features, data, run))
+        return hour_scores(_hours(data.test), self._risks(features, data, run))
 
     def score_stream(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
         """The alarms of the test patients, whose stays `run` gets from the beginning to the end."""
@@ -196,57 +197,85 @@ class Vitals(Application):
             length = -(-len(c.rows) // STRETCH) * STRETCH  # of few different lengths, each of which compiles
             hours = np.zeros((1, length, COLUMNS), np.float32)
             hours[0, : len(c.rows)] = features.encode(c.rows)
-            risks.append(run({"hours": hours})["risk"][0, : len(c.rows), 0][c.asked])
-        return alarm_scores(_asked(data.test), np.concatenate(risks), features.threshold)
+            risks.append(run({"hours": hours})["risk"][0, : len(c.rows), 0][c.stable])
+        stable = _hours(data.test)
+        return alarm_scores(stable, heard(stable, np.concatenate(risks), features.threshold))
 
     def score_baselines(self, features: VitalsFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        asked = _asked(data.test)
+        hours = _hours(data.test)
         for name, risk, threshold in self._baseline_risks(data):
-            scores = hour_scores(asked, risk, name not in baselines.SCORES_ONLY)
-            yield name, {**scores, **alarm_scores(asked, risk, threshold)}
+            scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
+            yield name, {**scores, **alarm_scores(hours, heard(hours, risk, threshold))}
 
     def score_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
-        asked = _asked([c for _, data, _ in folds for c in data.test])
-        risk = np.concatenate([self._risks(features, data, run) for features, data, run in folds])
-        yield MODEL, hour_scores(asked, risk)
-        for parts in zip(*(self._baseline_risks(data) for _, data, _ in folds), strict=True):
-            name = parts[0][0]
-            risk = np.concatenate([part[1] for part in parts])
-            yield name, hour_scores(asked, risk, name not in baselines.SCORES_ONLY)
+        hours = _hours([c for _, data, _ in folds for c in data.test])
+        for name, risk, alarm in self._folds_together(folds):
+            yield (
+                name,
+                {
+                    **hour_scores(hours, risk, name not in baselines.SCORES_ONLY),
+                    **alarm_scores(hours, alarm),
+                },
+            )
+
+    def pictures_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> list[Picture]:
+        courses = [c for _, data, _ in folds for c in data.test]
+        hours, risks = _hours(courses), {name: risk for name, risk, _ in self._folds_together(folds)}
+        return _risk_pictures(courses, hours, risks)
+
+    def _folds_together(
+        self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Of the model and of each baseline: risks and alarms of the stable hours of all test patients, each
+        at the threshold of its own fold."""
+
+        def joined(parts: list[tuple[Data, np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
+            alarms = [heard(_hours(data.test), risk, threshold) for data, risk, threshold in parts]
+            return np.concatenate([risk for _, risk, _ in parts]), np.concatenate(alarms)
+
+        of = [data for _, data, _ in folds]
+        yield MODEL, *joined([(data, self._risks(f, data, run), f.threshold) for f, data, run in folds])
+        for rows in zip(*map(self._baseline_risks, of), strict=True):
+            parts = [(data, risk, at) for data, (_, risk, at) in zip(of, rows, strict=True)]
+            yield rows[0][0], *joined(parts)
 
     def _risks(self, features: VitalsFeatures, data: Data, run: Run) -> np.ndarray:
-        """(hours,) of all test hours that are asked of."""
-        return np.concatenate([features.risks(run, c.rows)[c.asked] for c in data.test])
+        """(hours,) of all stable test hours."""
+        return np.concatenate([features.risks(run, c.rows)[c.stable] for c in data.test])
 
-    def _baseline_risks(self, data: Data) -> Iterator[tuple[str, np.ndarray, float]]:
-        """Name, risks of the test hours, and the threshold of alarms, which the test part has no say in."""
-        train: list[Course] = data.train.courses
-        known = _asked(train)
-        parts = [(c.stay.patient, c.rows, c.asked, c.comes[c.asked]) for c in train]
-        for name, held_out, risk in baselines.risks(parts, [(c.rows, c.asked) for c in data.test]):
-            yield name, risk, threshold_for(known, held_out)
+    def _baseline_risks(self, data: Data) -> list[tuple[str, np.ndarray, float]]:
+        """Name, risks of the stable test hours, and the threshold of alarms, which the test part has no say
+        in."""
+        if not data.baselines:
+            train: list[Course] = data.train.courses
+            known = _hours(train)
+            parts = [(c.stay.patient, c.rows, c.stable, c.asked, c.comes) for c in train]
+            for name, held_out, risk in baselines.risks(parts, [(c.rows, c.stable) for c in data.test]):
+                data.baselines[name] = (risk, threshold_for(known, held_out))
+        return [(name, *found) for name, found in data.baselines.items()]
 
     def pictures(self, features: VitalsFeatures, data: Data, run: Run) -> list[Picture]:
-        from lstm_apps.healthcare.vitals_pictures import alarm_curves, monitor, reliability_plot, subgroups
+        from lstm_apps.healthcare.vitals_pictures import monitor
 
-        asked, risk = _asked(data.test), self._risks(features, data, run)
+        hours = _hours(data.test)
         simple = {
-            name: np.concatenate([score(c.rows)[c.asked] for c in data.test])
+            name: np.concatenate([score(c.rows)[c.stable] for c in data.test])
             for name, score in ((baselines.NEWS2, baselines.news2), (baselines.LAST_MAP, baselines.last_map))
         }
+        risks = [features.risks(run, c.rows) for c in data.test]
+        stable = np.concatenate([r[c.stable] for r, c in zip(risks, data.test, strict=True)])
         return [
-            monitor(data.test, [features.risks(run, c.rows) for c in data.test], features.threshold),
-            reliability_plot(asked, risk),
-            alarm_curves(asked, {MODEL: risk, **simple}),
-            subgroups(data.test, asked, risk),
+            monitor(data.test, risks, features.threshold),
+            *_risk_pictures(data.test, hours, {MODEL: stable, **simple}),
         ]
 
     def checks(self, features: VitalsFeatures, data: Data) -> Arrays:
-        parts = [p for c in data.test for p in stretches(c.rows) if len(p) == STRETCH]
-        if not parts:
-            raise InputError(f"No stay of the test part has {STRETCH} hours.")
-        chosen = np.unique(np.linspace(0, len(parts) - 1, _CHECKS).astype(int))
-        return {"hours": np.stack([features.encode(parts[i]) for i in chosen])}
+        parts = [p for c in data.test for p in stretches(c.rows)]
+        chosen = sorted(parts, key=len, reverse=True)[:_CHECKS]
+        hours = np.zeros((len(chosen), STRETCH, COLUMNS), np.float32)
+        for row, part in zip(hours, chosen, strict=True):
+            row[: len(part)] = features.encode(part)
+        return {"hours": hours}
 
     def output_scale(self, features: VitalsFeatures) -> float:
         return 1.0  # probabilities
@@ -318,22 +347,41 @@ def _shuffled(patient: str) -> bytes:
     return hashlib.sha256(patient.encode()).digest()
 
 
-def _asked(courses: list[Course]) -> Asked:
-    return Asked(
-        patient=np.concatenate([[c.stay.patient] * int(c.asked.sum()) for c in courses]),
-        stay=np.concatenate([np.full(int(c.asked.sum()), i) for i, c in enumerate(courses)]),
-        end=np.concatenate([c.ends[c.asked] for c in courses]),
-        comes=np.concatenate([c.comes[c.asked] for c in courses]),
-        onset=np.concatenate([c.onset[c.asked] for c in courses]),
+def _risk_pictures(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Picture]:
+    """What the risks of stable hours are worth."""
+    from lstm_apps.healthcare.vitals_pictures import alarm_curves, reliability_plot, subgroups
+
+    return [
+        reliability_plot(hours, risks[MODEL]),
+        alarm_curves(hours, risks),
+        subgroups({c.stay.patient: c.stay for c in courses}, hours, risks[MODEL]),
+    ]
+
+
+def _hours(courses: Sequence[Course]) -> Hours:
+    """Their stable hours."""
+    monitored: Counter[str] = Counter()
+    for c in courses:
+        monitored[c.stay.patient] += len(c.rows)
+    return Hours(
+        patient=np.concatenate([[c.stay.patient] * int(c.stable.sum()) for c in courses]),
+        stay=np.concatenate([np.full(int(c.stable.sum()), i) for i, c in enumerate(courses)]),
+        end=np.concatenate([c.ends[c.stable] for c in courses]),
+        comes=np.concatenate([c.comes[c.stable] for c in courses]),
+        onset=np.concatenate([c.onset[c.stable] for c in courses]),
+        asked=np.concatenate([c.asked[c.stable] for c in courses]),
+        monitored=monitored,
     )
 
 
 def _counts(courses: list[Course]) -> dict[str, Any]:
-    asked = _asked(courses)
+    hours = _hours(courses)
+    asked = hours.where(hours.asked)
     kinds = Counter(k for c in courses for k in c.kind[c.asked].tolist() if k)
     return {
         "patients": len(set(asked.patient.tolist())),
         "stays": len(courses),
+        "hours monitored": sum(hours.monitored.values()),
         "hours asked of": len(asked),
         "hours before an event": {**{k: kinds[k] for k in KINDS}, "all": int(asked.comes.sum())},
     }

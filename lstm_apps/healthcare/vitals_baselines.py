@@ -72,36 +72,36 @@ def summaries(rows: np.ndarray) -> np.ndarray:
 
 
 def risks(
-    train: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
+    train: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
     test: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each baseline's name, its risks of the training hours that were asked, each found without the
-    patient's own, and its risks of the test hours that were asked.
+    """Each baseline's name, its risks of the training hours that are stable, each found without the
+    patient's own, and its risks of the test hours that are stable.
 
     Args:
-        train: Of each stay patient, hours (hours, columns), which are asked, and the answers (asked,).
-        test: Of each stay hours, and which are asked.
+        train: Of each stay the patient, the hours, which of them are stable, which are learnt from, and
+            what came after each.
+        test: Of each stay the hours and which are stable.
     """
     from threadpoolctl import threadpool_limits
 
-    for name, score in ((NEWS2, news2), (LAST_MAP, last_map)):
-        yield (
-            name,
-            np.concatenate([score(r)[a] for _, r, a, _ in train]),
-            np.concatenate([score(r)[a] for r, a in test]),
-        )
-    patients = np.concatenate([[p] * int(a.sum()) for p, _, a, _ in train])
-    answers = np.concatenate([y for *_, y in train])
+    for name, points in ((NEWS2, news2), (LAST_MAP, last_map)):
+        parts = [(r, s) for _, r, s, _, _ in train], test
+        known, unknown = (np.concatenate([points(r)[s] for r, s in part]) for part in parts)
+        yield name, known, unknown
+    patients = np.concatenate([[p] * int(s.sum()) for p, _, s, _, _ in train])
+    learnt = np.concatenate([a[s] for _, _, s, a, _ in train])
+    answers = np.concatenate([y[s] for _, _, s, _, y in train])
     for name, features, grid in zip(FITTED, (last_values, summaries, summaries), _grids(), strict=True):
-        known, unknown = _table(features, [(r, a) for _, r, a, _ in train]), _table(features, test)
+        known, unknown = _table(features, [(r, s) for _, r, s, _, _ in train]), _table(features, test)
         with threadpool_limits(1, "openmp"):  # a second thread gains little, and spins where cores are busy
-            model, held_out = _best(grid, known, answers, patients)
-            found = model.fit(known, answers).predict_proba(unknown)[:, 1]
+            model, held_out = _best(grid, known, answers, patients, learnt)
+            found = model.fit(known[learnt], answers[learnt]).predict_proba(unknown)[:, 1]
         yield name, held_out, found
 
 
 def _table(features: Callable, stays: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    return np.concatenate([features(rows)[asked] for rows, asked in stays])
+    return np.concatenate([features(rows)[stable] for rows, stable in stays])
 
 
 def _grids() -> tuple[list[Any], ...]:
@@ -137,16 +137,22 @@ def _grids() -> tuple[list[Any], ...]:
 
 
 def _best(
-    grid: list[Any], table: np.ndarray, answers: np.ndarray, patients: np.ndarray
+    grid: list[Any], table: np.ndarray, answers: np.ndarray, patients: np.ndarray, learnt: np.ndarray
 ) -> tuple[Any, np.ndarray]:
-    """The model of least log loss on patients left out, and what it says of them."""
+    """The model of least log loss on patients left out, and what it says of all their hours."""
     from sklearn.metrics import log_loss
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold
 
     folds = GroupKFold(min(_FOLDS, len(set(patients))))
-    found = [
-        cross_val_predict(m, table, answers, groups=patients, cv=folds, method="predict_proba")[:, 1]
-        for m in grid
-    ]
-    best = min(range(len(grid)), key=lambda i: log_loss(answers, found[i], labels=[False, True]))
+
+    def held_out(model: Any) -> np.ndarray:
+        found = np.zeros(len(table))
+        for known, unknown in folds.split(table, groups=patients):
+            known = known[learnt[known]]
+            found[unknown] = model.fit(table[known], answers[known]).predict_proba(table[unknown])[:, 1]
+        return found
+
+    found = [held_out(m) for m in grid]
+    losses = [log_loss(answers[learnt], f[learnt], labels=[False, True]) for f in found]
+    best = int(np.argmin(losses))
     return grid[best], found[best]

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lstm_apps.application import Picture
+from lstm_apps.data.icu import Stay
 from lstm_apps.features.vitals import HORIZON, LOW_MAP, LOW_SPO2, NAMES, Alarms
 from lstm_apps.healthcare.deterioration import Course
-from lstm_apps.healthcare.risk import AUROC, Asked, alarm_curve, hour_scores, reliability
+from lstm_apps.healthcare.risk import AUROC, Hours, alarm_curve, hour_scores, reliability
 
 _SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_rate": ("pulse, 1/min", None)}
 
@@ -16,7 +17,7 @@ _SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_r
 def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Picture:
     """The stay with most events: readings, risk, alarms, events."""
     chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].asked].tolist())))
-    c, risk = courses[chosen], np.where(courses[chosen].asked, risks[chosen], np.nan)
+    c, risk = courses[chosen], np.where(courses[chosen].stable, risks[chosen], np.nan)
     hours = (c.ends - c.ends[0]) / 3600
     alarms = Alarms(threshold)
     heard = [alarms.hear(int(e), float(r)) for e, r in zip(c.ends, risk, strict=True)]
@@ -39,14 +40,14 @@ def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: f
     axes[0].margins(x=0)
     return Picture(
         "A stay",
-        f"Last values, and the risk of an event within {HORIZON} hours where it is asked. Orange: events.",
+        f"Last values, and the risk of an event within {HORIZON} hours, at stable hours. Orange: events.",
         figure,
     )
 
 
-def reliability_plot(asked: Asked, risk: np.ndarray) -> Picture:
+def reliability_plot(hours: Hours, risk: np.ndarray) -> Picture:
     """What a risk is worth: the share of hours with that risk before an event."""
-    means, shares, sizes = reliability(asked.comes, risk)
+    means, shares, sizes = reliability(hours.comes[hours.asked], risk[hours.asked])
     spread = 1.96 * np.sqrt(np.maximum(shares * (1 - shares), 1e-9) / sizes)
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axis = figure.subplots()
@@ -61,12 +62,12 @@ def reliability_plot(asked: Asked, risk: np.ndarray) -> Picture:
     )
 
 
-def alarm_curves(asked: Asked, risks: Mapping[str, np.ndarray]) -> Picture:
+def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Picture:
     """How many events are foretold at how many alarms."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for name, risk in risks.items():
-        axis.plot(*alarm_curve(asked, risk), marker=".", label=name)
+        axis.plot(*alarm_curve(hours, risk), marker=".", label=name)
     axis.set(xlabel="alarms per patient day", ylabel="share of events foretold", ylim=(0, 1))
     axis.legend()
     return Picture(
@@ -76,19 +77,19 @@ def alarm_curves(asked: Asked, risks: Mapping[str, np.ndarray]) -> Picture:
     )
 
 
-def subgroups(courses: Sequence[Course], asked: Asked, risk: np.ndarray) -> Picture:
-    """Who the patients are, and how well each group is served."""
-    sex = np.concatenate([[c.stay.sex or "unknown"] * int(c.asked.sum()) for c in courses])
-    age = np.concatenate(
-        [[np.nan if c.stay.age is None else c.stay.age] * int(c.asked.sum()) for c in courses]
-    )
+def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Picture:
+    """Who the patients (their stays, by name) are, and how well each group is served."""
+    asked, risk = hours.where(hours.asked), risk[hours.asked]
+    of = [stays[p] for p in asked.patient.tolist()]
+    sex = np.array([stay.sex or "unknown" for stay in of])
+    age = np.array([np.nan if stay.age is None else stay.age for stay in of])
     groups = {"all": np.ones(len(asked), bool), **{s: sex == s for s in sorted(set(sex.tolist()))}}
     groups |= {"under 65": age < 65, "65 and older": age >= 65}
     rows = []
     for name, members in groups.items():
         if not members.any():
             continue
-        part = Asked(*(getattr(asked, f)[members] for f in ("patient", "stay", "end", "comes", "onset")))
+        part = asked.where(members)
         found = hour_scores(part, risk[members]).get(AUROC.name)
         low, high = found.interval if found and found.interval else (np.nan, np.nan)
         rows.append(

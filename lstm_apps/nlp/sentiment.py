@@ -222,7 +222,9 @@ class SentenceExamples:
         import sentencepiece
 
         sentencepiece.set_random_generator_seed(int(rng.integers(2**31)))
-        pieces = self.features.processor.encode(texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1)
+        pieces = self.features.processor.encode(
+            texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1, num_threads=1
+        )  # more threads would draw in another order each time
         longest = max(map(len, pieces))
         tokens = self.features.padded(pieces, next((b for b in BUCKETS if b >= longest), LENGTH))
         dropped = (rng.random(tokens.shape) < DROPPED) & (tokens != PADDING)

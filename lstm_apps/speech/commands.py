@@ -12,7 +12,7 @@ from lstm_apps.data.recordings import LAYOUT, Recording, list_recordings
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
-from lstm_apps.features.keywords import TAIL, KeywordFeatures
+from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
 from lstm_apps.speech import baselines, detection
 from lstm_apps.speech.augment import words_in_noise
@@ -70,7 +70,7 @@ class SpeechCommands(Application):
             provenance={
                 **provenance,
                 "words": words,
-                "speakers": len({r.speaker for r in recordings}),
+                "speakers": len(_speakers(recordings)),
                 "split": how,
                 "recordings": f"{len(train)} to train, {len(validation)} to validate, {len(test)} to test",
             },
@@ -78,13 +78,11 @@ class SpeechCommands(Application):
 
     def folds(self, request: Request) -> tuple[str, ...]:
         """Every speaker, to be left out once."""
-        return tuple(
-            sorted({r.speaker for r in list_recordings(sources.find(request.path or self.dataset).path)})
-        )
+        return tuple(_speakers(list_recordings(sources.find(request.path or self.dataset).path)))
 
     def _split(self, folder: Path, recordings: list[Recording], fold: str | None, official: bool):
         """Training, validation and test part, and how they were made."""
-        speakers = {r.speaker for r in recordings}
+        speakers = _speakers(recordings)
         if fold is not None:
             if fold not in speakers:
                 raise unknown_name("speaker", fold, speakers)
@@ -105,10 +103,10 @@ class SpeechCommands(Application):
                 name = r.file.relative_to(folder).as_posix()
                 parts[1 if name in names[0] else 2 if name in names[1] else 0].append(r)
             return parts, "as the folder's validation_list.txt and testing_list.txt say"
-        if len(speakers) >= _FEWEST_SPEAKERS:
+        if len(speakers) >= _FEWEST_SPEAKERS and all(r.speaker for r in recordings):
             return by_group(recordings, lambda r: r.speaker), "by speaker"
         return by_group(recordings, lambda r: r.file), (
-            f"by recording: with {len(speakers)} speakers, all parts know all of them"
+            f"by recording: with {len(speakers)} speakers that are known, all parts may know all of them"
         )
 
     def fit_features(self, data: Data) -> KeywordFeatures:
@@ -198,6 +196,11 @@ class SpeechCommands(Application):
         return features.spectrogram.hop
 
 
+def _speakers(recordings: list[Recording]) -> list[str]:
+    """Those that are named."""
+    return sorted({r.speaker for r in recordings} - {""})
+
+
 class RecordingExamples:
     """Recordings as the spotter reads them: in training up to two in a clip, at another speed, in noise;
     otherwise one in the middle of a clip. Targets as `SpikeLoss`."""
@@ -222,7 +225,7 @@ class RecordingExamples:
             else:
                 # The last samples stay free of words, as in the clips of `KeywordFeatures`.
                 waveforms[row], spans = words_in_noise(
-                    sounds, features.rate, features.clip, rng, int(TAIL * features.rate)
+                    sounds, features.rate, features.clip, rng, features.tail_samples
                 )
             for word, (recording, span) in enumerate(zip(chosen, spans, strict=False)):
                 targets[row, word] = 1 + features.words.index(recording.label), *self._window(*span)
@@ -245,9 +248,9 @@ class RecordingExamples:
         return [self.recordings[i]]
 
     def _window(self, begin: int, end: int) -> tuple[int, int]:
-        """Frames in which a word should be found: from its second half to `TAIL` after it."""
+        """Frames in which a word should be found: from its second half to the clip's tail after it."""
         hop = self.features.spectrogram.hop
-        return (begin + end) // 2 // hop, (end + int(TAIL * self.features.rate)) // hop
+        return (begin + end) // 2 // hop, (end + self.features.tail_samples) // hop
 
 
 SPEECH_COMMANDS = SpeechCommands()

@@ -49,7 +49,13 @@ def test_files(tmp_path, ending):
         (np.array(["a"]), "numbers"),
         ((TONE, 3), "rate"),
         ((TONE, float("nan")), "rate"),
+        ((TONE, "8000"), "rate"),
+        ((TONE, None), "rate"),
         ("nothing.wav", "no sound file"),
+        ("x" * 300, "no sound file"),
+        ([100, 200], "int64"),
+        (TONE * 30000, "expected -1 to 1"),
+        ([[1.0], [1.0, 2.0]], "array"),
     ],
 )
 def test_what_is_no_sound_is_refused(raw, message):

@@ -1,6 +1,7 @@
 """What is known of a beat: its own heart is the measure, and only the next interval looks ahead."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.features.beats import (
     BEATS,
-    COLUMNS,
+    RHYTHM,
     SEEN,
     WARM_UP,
     WINDOW,
     BeatFeatures,
+    BeatWindow,
     beat_table,
     read_ecg,
     seen,
@@ -25,7 +27,7 @@ TABLE = beat_table(SIGNAL, RATE, PEAKS)
 
 
 def test_unit_and_offset_do_not_matter():
-    assert TABLE.shape == (299, COLUMNS)
+    assert TABLE.shape == (299, 2 * WINDOW + RHYTHM)
     np.testing.assert_allclose(beat_table(1000 * SIGNAL + 50, RATE, PEAKS), TABLE, atol=1e-3)
 
 
@@ -78,7 +80,7 @@ def test_stretches_cover_every_beat_once(count):
         marked = inputs["beats"][:, :, :1]
         return {"classes": np.concatenate([marked, 1 - marked], axis=-1)}
 
-    table = np.zeros((count, COLUMNS), np.float32)
+    table = np.zeros((count, 2 * WINDOW + RHYTHM), np.float32)
     table[:, WINDOW] = np.arange(count)  # the first column that is seen
     np.testing.assert_array_equal(features().probabilities(run, table)[:, 0], np.arange(count))
 
@@ -108,3 +110,48 @@ def test_a_lead_that_comes_off_for_a_moment_is_bridged():
     signal = np.arange(100.0)
     signal[50:53] = np.nan
     np.testing.assert_allclose(read_ecg((signal, 250))[0], np.arange(100.0))
+
+
+def of_stream(pieces):
+    """Beats and times of a stream whose model calls all of them N."""
+
+    class Same:
+        def reset(self):
+            pass
+
+        def push(self, inputs):
+            return {"classes": np.array([[[1.0, 0.0, 0.0, 0.0]]])}
+
+    stream = features().stream(Same())
+    return [beat["time"] for piece in pieces for beat in stream.push((piece, RATE))]
+
+
+def test_while_the_lead_is_off_the_time_goes_on():
+    pieces = np.array_split(SIGNAL, 40)
+    off = [np.full(len(p), np.nan) if i in (12, 13) else p for i, p in enumerate(pieces)]
+    whole, gap = of_stream(pieces), of_stream(off)
+    after = sum(map(len, pieces[:16])) / RATE  # the first beats after the gap may be taken otherwise
+    assert [t for t in gap if t > after] == [t for t in whole if t > after]
+
+
+def test_a_beat_is_told_soon_after_the_next():
+    pieces = np.array_split(SIGNAL, len(SIGNAL) // (RATE // 10))
+    for count in range(200, len(pieces), 200):
+        now = sum(map(len, pieces[:count])) / RATE
+        over = (now - 0.6 > PEAKS / RATE).sum()
+        assert len(of_stream(pieces[:count])) >= over - 1  # all but the last of them
+
+
+def test_another_window_is_read_from_the_file():
+    other = BeatFeatures.fit(("N", "S"), [beat_table(SIGNAL, RATE, PEAKS, BeatWindow(before=0.2, points=50))])
+    other = replace(other, window=BeatWindow(before=0.2, points=50))
+    read = from_json(json.loads(json.dumps(to_json(other))))
+    widths = []
+
+    def run(inputs):
+        widths.append(inputs["beats"].shape[-1])
+        return {"classes": np.ones((*inputs["beats"].shape[:2], 2)) / 2}
+
+    read.predict(run, (SIGNAL, RATE))
+    assert widths == [len(other.mean)]
+    assert widths[0] != SEEN

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.keywords import SAME_WORD, TAIL, KeywordFeatures, Spikes
+from lstm_apps.features.audio import read_audio
+from lstm_apps.features.keywords import KeywordFeatures, Spikes
 from lstm_apps.features.mel import LogMel
 
 SPECTROGRAM = LogMel(8000, 256, 128, bands=20, low=60.0, high=3800.0)
@@ -35,7 +37,7 @@ def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
     clips = f.clips(samples)
     assert clips.shape[1] == f.clip
     assert f.clip % SPECTROGRAM.hop == 0
-    room = f.clip - int(TAIL * f.rate)
+    room = f.clip - f.tail_samples
     assert set(samples) <= set(clips[:, :room].ravel())
 
 
@@ -50,7 +52,7 @@ def frames(*spikes, count=200):
 
 def test_a_word_is_heard_once():
     hop = SPECTROGRAM.hop / SPECTROGRAM.rate
-    near = int(SAME_WORD / hop)
+    near = int(features().same_word / hop)
     found = Spikes(features()).push(frames((10, 2), (11, 2), (12 + near, 2), (100, 1), (101 + 2 * near, 1)))
     assert [e["word"] for e in found] == ["yes", "yes", "no", "no"]
     assert found[0]["time"] == pytest.approx(11 * hop)
@@ -82,3 +84,40 @@ def test_silence_is_told():
     with pytest.warns(UserWarning, match="silent"):
         answer = f.predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.zeros(4000))
     assert (answer["word"], answer["probability"]) == ("yes", 0.8)
+
+
+class Recorder:
+    """A stream that keeps what it is given."""
+
+    chunk = 0
+
+    def reset(self):
+        self.samples = []
+
+    def push(self, inputs):
+        self.samples.append(inputs["waveform"][0])
+        frames = inputs["waveform"].shape[1] // SPECTROGRAM.hop
+        return {"frames": np.tile(np.array([1.0, 0, 0]), (1, frames, 1))}
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 16000, 11025])
+@pytest.mark.parametrize("size", [100, 441, 4410])
+def test_pieces_at_any_rate_are_resampled_as_the_whole(rate, size):
+    sound = 0.3 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32)
+    recorder = Recorder()
+    stream = features().stream(recorder)
+    for begin in range(0, rate, size):
+        stream.push((sound[begin : begin + size], rate))
+    stream.end()
+    heard = np.concatenate(recorder.samples)
+    expected = read_audio((sound, rate), 8000)
+    np.testing.assert_allclose(heard[: len(expected)], expected, atol=1e-6)
+    assert not heard[len(expected) :].any()
+    stream.push((sound, rate))
+    with pytest.raises(InputError, match="began at"):
+        stream.push((sound, rate + 1))
+
+
+def test_a_constant_is_silence():
+    with pytest.warns(UserWarning, match="silent"):
+        features().predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.full(4000, 0.5))

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from lstm_apps.healthcare import vitals_baselines as baselines
 from lstm_apps.healthcare.risk import (
-    Asked,
+    Hours,
     alarm_rate,
     alarm_scores,
     heard,
@@ -19,7 +21,9 @@ def asked(comes, onset=None, patients=1):
     count = len(comes)
     onset = np.zeros(count) if onset is None else np.array(onset) * HOUR
     person = np.repeat(np.arange(patients), -(-count // patients))[:count]
-    return Asked(person, person, np.arange(count) * HOUR, np.array(comes, bool), onset)
+    everything = np.ones(count, bool)
+    monitored = {p: int((person == p).sum()) for p in person.tolist()}
+    return Hours(person, person, np.arange(count) * HOUR, np.array(comes, bool), onset, everything, monitored)
 
 
 def test_scores_of_risks_that_are_right():
@@ -50,16 +54,26 @@ def test_alarms_events_and_lead():
     risk = np.array([0, 0, 9, 9, 0, 0, 0, 0, 0, 9, 9, 9.0])
     a = asked(comes, onset)
     assert np.flatnonzero(heard(a, risk, 5)).tolist() == [2, 9]
-    found = alarm_scores(a, risk, 5)
+    found = alarm_scores(a, heard(a, risk, 5))
     assert found["alarms per patient day"].value == pytest.approx(2 / 12 * 24)
     assert found["events foretold"].value == 0.5  # the alarm at 9 holds over the hours of the second event
     assert found["lead time"].value == 1.5
 
 
+def test_alarms_are_counted_over_all_hours_and_risks_judged_where_asked():
+    comes = [0, 0, 1, 1]
+    a = replace(asked(comes, [0, 0, 5, 5]), asked=np.array([1, 1, 1, 0], bool), monitored={0: 8})
+    risk = np.array([0.1, 0.2, 0.9, 0.05])  # the last hour would be wrong, if it were asked
+    assert hour_scores(a, risk)["AUROC"].value == 1
+    found = alarm_scores(a, heard(a, risk, 0.5))
+    assert found["alarms per patient day"].value == 3
+    assert found["events foretold"].value == 1
+
+
 def test_the_threshold_gives_two_alarms_a_day():
     rng = np.random.default_rng(0)
     a, risk = asked(rng.random(2000) < 0.1, patients=20), rng.random(2000)
-    assert alarm_rate(a, risk, threshold_for(a, risk)) == pytest.approx(2, abs=0.1)
+    assert alarm_rate(a, heard(a, risk, threshold_for(a, risk))) == pytest.approx(2, abs=0.1)
 
 
 def rows(**values):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from interrupted import fit_in_two_parts
 
 from export.runs import export_run
 from lstm_apps import application, runtime
@@ -19,6 +20,8 @@ from training.evaluate import evaluate
 from training.fit import fit, keras_run
 from training.report import write_report
 
+# What is no path, for applications that take one.
+NO_PATHS = ("x" * 100, "x" * 300, "\0", "a" * 10_000_000)
 # Answers in a process of its own in which TensorFlow cannot be imported.
 WITHOUT_TENSORFLOW = """
 import sys
@@ -54,12 +57,15 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
     assert app.fit_features(replace(data, validation=None, test=None)) == features
     assert from_json(json.loads(json.dumps(to_json(features)))) == features
 
-    # Training, in one piece and in two, comes to the same.
+    # Training, in one piece or interrupted in its second epoch, comes to the same.
     tiny = {"data": str(data_path), "epochs": 2, "steps_per_epoch": 2, "units": 6, "batch_size": 8, **chosen}
     config = Config.of(app, "quick", **tiny)
     run = fit(config, folder / name, verbose=0)
     data = run.load_data()
     model = run.load_model()
+    in_parts = fit_in_two_parts(config, folder / f"{name}-in-two-parts", 3).load_model()
+    for whole, parts in zip(model.get_weights(), in_parts.get_weights(), strict=True):
+        np.testing.assert_allclose(whole, parts, atol=1e-5)
     metrics = evaluate(run, data, keras_run(model), progress=lambda _: None)
     assert app.metrics[0].name in metrics
     for row in metrics.values():
@@ -98,7 +104,7 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
             export_run(run, data, model, ["onnx"], progress=lambda _: None, step=True)
 
     served = runtime.load(run.folder / "model.onnx")
-    for bad in bad_inputs:
+    for bad in (*bad_inputs, None, 3, [[1.0], [1.0, 2.0]], object()):
         with pytest.raises(InputError):
             served.predict(bad)
     write_report(run, data, model)
