@@ -7,8 +7,9 @@ exports a run folder.
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,7 +62,9 @@ def to_onnx(
         ParityError: The file's outputs differ from Keras's by more; no file is written.
         InputError: No model that can be exported, or no place to write to.
     """
-    return _export(onnx, model, Path(path), quantize, None, inputs, tolerance, right_padded, step, metadata)
+    return _export(
+        onnx, model, Path(path), quantize, None, inputs, tolerance, right_padded, step, (), metadata
+    )
 
 
 def to_tflite(
@@ -74,6 +77,7 @@ def to_tflite(
     tolerance: float | None = None,
     right_padded: bool = False,
     step: bool | int = False,
+    lengths: Sequence[int] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a Keras model as TFLite, each LSTM one `UNIDIRECTIONAL_SEQUENCE_LSTM` operator, without
@@ -87,6 +91,8 @@ def to_tflite(
             stay float32.
         representative_data: Real training examples, as `inputs`, on which the ranges of activations are
             measured; by default `inputs`. "int8" and "int16x8" need one of them.
+        lengths: Lengths of axis 1, shorter than that of `inputs`, for which the file has a signature
+            `length_<n>` of its own, faster and with the same weights; each is checked.
 
     For other arguments and errors see `to_onnx`.
     """
@@ -100,6 +106,7 @@ def to_tflite(
         tolerance,
         right_padded,
         step,
+        lengths,
         metadata,
     )
 
@@ -114,6 +121,7 @@ def _export(
     tolerance: float | None,
     right_padded: bool,
     step: bool | int,
+    lengths: Sequence[int],
     metadata: Mapping[str, Any] | None,
 ) -> ExportReport:
     """Convert, write beside, check, rename."""
@@ -126,24 +134,40 @@ def _export(
             raise InputError(f"{quantize} is calibrated on real data: give representative_data.")
         representative_data = inputs
 
-    def with_data(data: Any) -> Signature:
-        return StepSignature(model, data, int(step)) if step else Signature(model, data)
+    def with_data(data: Any, length: int | None = None) -> Signature:
+        if step:
+            return StepSignature(model, data, int(step))
+        signature = Signature(model, data)
+        return signature if length is None else Signature(model, signature.cut(length))
 
-    signature = with_data(inputs)
-    representative = signature if representative_data is None else with_data(representative_data)
-    expected = signature.expected()
-    tolerance = verify.default_tolerance(expected, quantize) if tolerance is None else tolerance
-    content = form.convert(signature, right_padded, quantize, representative)
+    signatures = [with_data(inputs, n) for n in (None, *lengths)]
+    representative = (
+        signatures
+        if representative_data is None
+        else [with_data(representative_data, n) for n in (None, *lengths)]
+    )
+    expected = [signature.expected() for signature in signatures]
+    tolerance = verify.default_tolerance(expected[0], quantize) if tolerance is None else tolerance
+    contents = [
+        form.convert(signature, right_padded, quantize, data)
+        for signature, data in zip(signatures, representative, strict=True)
+    ]
+    content = contents[0]
+    if lengths:
+        content = form.joined(contents, ["serving_default", *(f"length_{n}" for n in lengths)])
     with _beside(path) as beside:
 
         def check(content: bytes) -> float:
             beside.write_bytes(content)
             engine = open_engine(beside)
-            return verify.check(lambda: signature.run(engine), expected, tolerance)
+            return max(
+                verify.check(partial(signature.run, engine), wanted, tolerance)
+                for signature, wanted in zip(signatures, expected, strict=True)
+            )
 
         error = check(content)
         if metadata is not None:
-            parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
+            parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signatures[0].examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
         content = sealed(content)

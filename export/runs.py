@@ -121,8 +121,10 @@ def _arguments(run: Run, data: Data, name: str, inputs: Arrays, quantize, step) 
         preprocess, raw = app.preprocessing(run.features, data) or (None, inputs)
         return {"preprocess": preprocess, "inputs": raw}
     found = {"inputs": inputs, "quantize": quantize, "step": step, "right_padded": app.right_padded}
-    if name == "tflite" and quantize:
-        found["representative_data"] = _calibration(run, data)
+    if name == "tflite":
+        found["lengths"] = () if step else app.lengths(run.features)
+        if quantize:
+            found["representative_data"] = _calibration(run, data)
     return found
 
 

@@ -55,6 +55,15 @@ class Signature:
         """How many examples the sample inputs hold."""
         return len(next(iter(self.inputs.values())))
 
+    def cut(self, length: int) -> Arrays:
+        """The sample inputs with so many steps; a longer length than they have is an InputError."""
+        steps = min(a.shape[1] for a in self.inputs.values())
+        if not 0 < length < steps:
+            raise InputError(
+                f"Length {length}, expected one shorter than the inputs, which have {steps} steps."
+            )
+        return {name: a[:, :length] for name, a in self.inputs.items()}
+
     def _named(self, inputs: Any) -> Arrays:
         if not isinstance(inputs, dict):
             inputs = inputs if isinstance(inputs, list | tuple) else [inputs]

@@ -96,6 +96,32 @@ def convert(
     return _pack(_with_reset(_with_outputs_apart(model)))
 
 
+def joined(contents: list[bytes], names: list[str]) -> bytes:
+    """Files of one signature each as one file with a signature `names` each, equal constants kept once."""
+    model = _unpack(contents[0])
+    model.signatureDefs[0].signatureKey = names[0]
+    known = {_bytes(b): i for i, b in reversed(list(enumerate(model.buffers))) if b.data is not None}
+    for content, name in zip(contents[1:], names[1:], strict=True):
+        other = _unpack(content)
+        (graph,), (signature,) = other.subgraphs, other.signatureDefs
+        for tensor in graph.tensors:
+            buffer = other.buffers[tensor.buffer]
+            if buffer.data is None:
+                tensor.buffer = 0  # that of all tensors without content
+                continue
+            if _bytes(buffer) not in known:
+                known[_bytes(buffer)] = len(model.buffers)
+                model.buffers.append(buffer)
+            tensor.buffer = known[_bytes(buffer)]
+        for op in graph.operators:
+            op.opcodeIndex = _code_like(model, other.operatorCodes[op.opcodeIndex])
+        signature.signatureKey, signature.subgraphIndex = name, len(model.subgraphs)
+        graph.name = name
+        model.subgraphs.append(graph)
+        model.signatureDefs.append(signature)
+    return _pack(model)
+
+
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
     """The file with `data` in its metadata under `key`."""
     model = _unpack(content)
@@ -430,6 +456,23 @@ def _code(model, builtin: int) -> int:
     code.version = 1
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
+
+
+def _code_like(model, wanted) -> int:
+    """The index of an operator of another file among the model's codes, added if it is not there."""
+
+    def key(code) -> tuple:
+        return code.builtinCode, code.customCode, code.version
+
+    for index, code in enumerate(model.operatorCodes):
+        if key(code) == key(wanted):
+            return index
+    model.operatorCodes.append(wanted)
+    return len(model.operatorCodes) - 1
+
+
+def _bytes(buffer) -> bytes:
+    return bytes(bytearray(buffer.data))
 
 
 def _name(model, op) -> str:

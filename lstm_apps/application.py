@@ -197,6 +197,11 @@ class Application(ABC):
         raw tensors, by keyword, to the inputs by name, and raw test inputs; None: it takes the inputs."""
         return None
 
+    def lengths(self, features: Any) -> tuple[int, ...]:
+        """Lengths of its inputs, shorter than those of `checks`, for which a file of fixed sizes has a form
+        of its own. By default there are none."""
+        return ()
+
     def stream_chunk(self, features: Any) -> int:
         """Steps of its inputs that a step file takes at a time."""
         return 1

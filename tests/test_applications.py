@@ -34,7 +34,11 @@ def test_energy(household_csv, tmp_path):
         {"time": ["x"], "kilowatts": [1.0]},
         {"time": 3, "kilowatts": 4},
     ]
-    check_application("energy", household_csv, tmp_path, bad)
+
+    def forecast_steps(part):
+        return range(part.begin, len(part.series))
+
+    check_application("energy", household_csv, tmp_path, bad, forecast_steps)
 
 
 def test_speech_commands(tmp_path):
@@ -53,7 +57,7 @@ def test_speech_commands(tmp_path):
         [100, 200, 300],
         word("up") * 30000,
     ]
-    run = check_application("speech-commands", folder, tmp_path, bad)
+    run = check_application("speech-commands", folder, tmp_path, bad, lambda part: {r.speaker for r in part})
     for file in ("model.step.onnx", "model.step.tflite"):
         stream = runtime.load(run.folder / file).stream()
         sound = np.concatenate([word("up"), np.zeros(3000, np.float32), word("hum")])
@@ -81,7 +85,8 @@ def test_sentiment(tmp_path):
         for i in range(120):
             words, score = (good, 2.5) if i % 2 else (bad, -2.0)
             table.writerow([f"A {rng.choice(words)} {rng.choice(about)}, number {i}.", score, i // 4])
-    run = check_application("sentiment", path, tmp_path, ["", "  \n", "a" * 10_000_000, "a\udcffb", [], path])
+    refused = ["", "  \n", "a" * 10_000_000, "a\udcffb", [], path]
+    run = check_application("sentiment", path, tmp_path, refused, lambda part: {s.document for s in part})
     answer = runtime.load(run.folder / "model.onnx").predict("A good film. A great book! " * 50)
     assert answer["label"] in ("positive", "negative")
     served = tf.saved_model.load(str(run.folder / "model.saved_model")).signatures["serving_default"]
@@ -109,7 +114,7 @@ def test_ecg(tmp_path):
         ([[1], [2, 3]], 250),
         (np.full(999, np.nan), 250),
     ]
-    run = check_application("ecg", folder, tmp_path, bad)
+    run = check_application("ecg", folder, tmp_path, bad, lambda part: {b.record for b in part})
     assert "not a medical device" in runtime.load(run.folder / "model.onnx").info["notice"]
     signal, _, _ = heart(beats=60, seed=9)
     expected = runtime.load(run.folder / "model.onnx").predict((signal, RATE))
@@ -142,7 +147,12 @@ def test_vitals(tmp_path, few_draws):
         {**table, "value": [float("nan")] * len(table["time"])},
         {**table, "variable": ["mood"] * len(table["time"])},
     ]
-    run = check_application("vitals", path, tmp_path, bad, epochs=3, steps_per_epoch=None, units=8)
+
+    def patients(part):
+        return {c.stay.patient for c in getattr(part, "courses", part)}
+
+    chosen = {"epochs": 3, "steps_per_epoch": None, "units": 8}
+    run = check_application("vitals", path, tmp_path, bad, patients, **chosen)
     assert run.metrics["AUROC"]["model"] > 0.6
     whole = runtime.load(run.folder / "model.onnx").predict(table)
     assert whole["alarm"].dtype == bool

@@ -29,12 +29,12 @@ class TextFeatures:
     """
 
     sentencepiece: str  # the serialised model, base64
-    length: int  # pieces of a sentence that the model reads at once
+    lengths: tuple[int, ...]  # in pieces, ascending: a sentence is padded to the next; the last is the most
 
     kind: ClassVar[str] = "text"
 
     @classmethod
-    def fit(cls, texts: Iterable[str], *, vocabulary: int, length: int) -> Self:
+    def fit(cls, texts: Iterable[str], *, vocabulary: int, lengths: tuple[int, ...]) -> Self:
         """Train the vocabulary on the training part: unigram pieces without case, bytes for what is rare."""
         import io
 
@@ -61,7 +61,12 @@ class TextFeatures:
             )
         except RuntimeError as error:
             raise InputError(f"There is too little text to make a vocabulary of: {error}") from error
-        return cls(base64.b64encode(model.getvalue()).decode(), length)
+        return cls(base64.b64encode(model.getvalue()).decode(), lengths)
+
+    @property
+    def length(self) -> int:
+        """Pieces of a sentence that the model reads at most."""
+        return self.lengths[-1]
 
     @cached_property
     def processor(self) -> Any:
@@ -95,11 +100,20 @@ class TextFeatures:
             row[: len(pieces)] = pieces[: len(row)]
         return tokens
 
+    def answers(self, run: Callable[[Arrays], Arrays], sentences: Sequence[Sequence[int]]) -> np.ndarray:
+        """(sentences, 2): of each the log odds of being positive, and the score. Like lengths go together."""
+        of = np.minimum(np.searchsorted(self.lengths, [len(s) for s in sentences]), len(self.lengths) - 1)
+        found = np.zeros((len(sentences), 2), np.float32)
+        for i in np.unique(of).tolist():
+            mine = np.flatnonzero(of == i).tolist()
+            outputs = run({"tokens": self.padded([sentences[k] for k in mine], self.lengths[i])})
+            found[mine] = np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
+        return found
+
     def opinions(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> np.ndarray:
         """(texts, 2): log odds of being positive, and the score; of each text the mean over its sentences."""
         split = [self.sentences(t) for t in texts]
-        outputs = run({"tokens": self.padded([s for sentences in split for s in sentences])})
-        found = np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
+        found = self.answers(run, [s for sentences in split for s in sentences])
         ends = np.cumsum([len(sentences) for sentences in split])
         return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
 
@@ -132,11 +146,11 @@ class TextFeatures:
         return {"labels": list(LABELS)}
 
     def to_dict(self) -> dict:
-        return {"sentencepiece": self.sentencepiece, "length": self.length}
+        return {"sentencepiece": self.sentencepiece, "lengths": list(self.lengths)}
 
     @classmethod
     def from_dict(cls, data: dict) -> Self:
-        return cls(**data)
+        return cls(data["sentencepiece"], tuple(data["lengths"]))
 
 
 def _read(path: Path) -> str:

@@ -29,8 +29,7 @@ ELSEWHERE = Metric("accuracy on food reviews", "higher", "share of whole reviews
 OTHER_KIND = "food-reviews"
 
 VOCABULARY = 4000
-LENGTH = 64  # pieces; one sentence in 500 has more
-BUCKETS = (16, 24, 40, LENGTH)  # lengths of training batches
+LENGTHS = (16, 24, 40, 64)  # pieces that a sentence is padded to; one in 500 has more than the last
 MEMBERS = 3
 # Augmentation: other pieces of the same words (Kudo 2018), and words that are not there.
 SAMPLING, DROPPED = 0.4, 0.1
@@ -97,7 +96,7 @@ class Sentiment(Application):
         )
 
     def fit_features(self, data: Data) -> TextFeatures:
-        return TextFeatures.fit((s.text for s in data.train), vocabulary=VOCABULARY, length=LENGTH)
+        return TextFeatures.fit((s.text for s in data.train), vocabulary=VOCABULARY, lengths=LENGTHS)
 
     def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
         return SentenceExamples(features, records)
@@ -143,9 +142,10 @@ class Sentiment(Application):
 
     def _opinions(self, features: TextFeatures, sentences: list[Sentence], run: Run) -> np.ndarray:
         """(sentences, 2): log odds and score, of each as one sentence, as in training."""
-        examples = self.examples(features, sentences)
-        outputs = run(examples.batch(np.arange(len(examples)), None)[0])
-        return np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
+        return features.answers(run, self.examples(features, sentences).pieces)
+
+    def lengths(self, features: TextFeatures) -> tuple[int, ...]:
+        return features.lengths[:-1]
 
     def _scores(
         self, sentences: list[Sentence], positive: np.ndarray, scores: np.ndarray, other: np.ndarray | None
@@ -196,13 +196,14 @@ class SentenceExamples:
     as the score is strong.
 
     Attributes:
-        lengths: Pieces of each sentence: batches of like lengths waste less on padding.
+        pieces: Of each sentence, as numbers.
+        lengths: How many: batches of like lengths waste less on padding.
     """
 
     def __init__(self, features: TextFeatures, sentences: list[Sentence]):
         self.features, self.sentences = features, sentences
-        self._pieces = [p or [UNKNOWN] for p in features.processor.encode([s.text for s in sentences])]
-        self.lengths = np.array([len(p) for p in self._pieces])
+        self.pieces = [p or [UNKNOWN] for p in features.processor.encode([s.text for s in sentences])]
+        self.lengths = np.array([len(p) for p in self.pieces])
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -210,7 +211,7 @@ class SentenceExamples:
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
         chosen = [self.sentences[i] for i in indices]
         if rng is None:
-            tokens = self.features.padded([self._pieces[i] for i in indices])
+            tokens = self.features.padded([self.pieces[i] for i in indices])
         else:
             tokens = self._sampled([s.text for s in chosen], rng)
         score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS, axis=1)
@@ -226,7 +227,8 @@ class SentenceExamples:
             texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1, num_threads=1
         )  # more threads would draw in another order each time
         longest = max(map(len, pieces))
-        tokens = self.features.padded(pieces, next((b for b in BUCKETS if b >= longest), LENGTH))
+        lengths = self.features.lengths
+        tokens = self.features.padded(pieces, next((n for n in lengths if n >= longest), lengths[-1]))
         dropped = (rng.random(tokens.shape) < DROPPED) & (tokens != PADDING)
         tokens[dropped] = UNKNOWN
         tokens[:, 0] = np.maximum(tokens[:, 0], UNKNOWN)  # not even of an empty text all is padding

@@ -70,27 +70,45 @@ class TFLiteEngine:
         try:
             self._interpreter = Interpreter(model_content=content)
             self._interpreter.allocate_tensors()
-            (signature,) = self._interpreter.get_signature_list() or ("",)
-            self._call = self._interpreter.get_signature_runner(signature)
+            runners = [
+                self._interpreter.get_signature_runner(name)
+                for name in self._interpreter.get_signature_list() or ("",)
+            ]
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"LiteRT refuses the file: {first_line(error)}") from error
-        details = self._call.get_input_details()
+        details = runners[0].get_input_details()
         self._types = {name: d["dtype"] for name, d in details.items()}
-        self.inputs = {name: (None, *(int(s) for s in d["shape"][1:])) for name, d in details.items()}
-        self.outputs = list(self._call.get_output_details())
+        self._runners = [(_shapes(runner), runner) for runner in runners]
+        self.inputs = {name: _open([shapes[name] for shapes, _ in self._runners]) for name in details}
+        self.outputs = list(runners[0].get_output_details())
         self.metadata = _tflite_metadata(content)
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         batch = len(next(iter(checked.values())))
+        asked = {name: a.shape[1:] for name, a in checked.items()}
+        call = next((runner for shapes, runner in self._runners if shapes == asked), None)
+        if call is None:
+            known = sorted({shape[0] for shapes, _ in self._runners for shape in shapes.values()})
+            raise InputError(f"Inputs of {asked}; the file takes {', '.join(map(str, known))} steps.")
         try:
             rows = [
-                self._call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
+                call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
                 for i in range(batch)
             ]
         except RuntimeError as error:
             raise ModelFileError(f"LiteRT cannot run the file: {first_line(error)}") from error
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def _shapes(runner: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of a signature's inputs by name, without the batch."""
+    return {name: tuple(map(int, d["shape"][1:])) for name, d in runner.get_input_details().items()}
+
+
+def _open(shapes: list[tuple[int, ...]]) -> tuple[int | None, ...]:
+    """What several signatures take of an input: None for the batch and where they differ."""
+    return (None, *(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True)))
 
 
 def _states(engine: Engine) -> list[str]:

@@ -218,3 +218,27 @@ def test_names_and_places_are_checked_first(write, file, operator, tmp_path):
     with pytest.raises(InputError, match="no defined inputs"):
         write(keras.Sequential([LSTM(5)]), tmp_path / file)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tflite_file_has_a_form_for_each_length(tmp_path):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(50, 8, mask_zero=True)(tokens)
+    both_ways = keras.layers.Bidirectional(LSTM(6, return_sequences=True))(x)
+    model = keras.Model(tokens, keras.layers.GlobalMaxPooling1D()(both_ways))
+    inputs = np.random.default_rng(0).integers(1, 50, (5, 24)).astype(np.int32)
+    inputs[0, 7:] = inputs[1, 1:] = 0
+    how = {"inputs": {"tokens": inputs}, "right_padded": True}
+    one = export.to_tflite(model, tmp_path / "one.tflite", **how)
+    report = export.to_tflite(model, tmp_path / "four.tflite", lengths=(4, 8, 16), **how)
+    assert report.fused
+    assert report.operators["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 4 * 2
+    assert report.size_bytes < 4 * one.size_bytes
+    engine = open_engine(report.path)
+    for length in (4, 8, 16, 24, 8):  # in any order: none sees the call before
+        found = engine.run({"tokens": inputs[:, :length]})["output"]
+        np.testing.assert_allclose(found, model(inputs[:, :length]), atol=1e-6)
+    with pytest.raises(InputError, match="the file takes 4, 8, 16, 24 steps"):
+        engine.run({"tokens": inputs[:, :5]})
+    with pytest.raises(InputError, match="expected one shorter"):
+        export.to_tflite(model, tmp_path / "five.tflite", lengths=(24,), **how)
+    assert not (tmp_path / "five.tflite").exists()

@@ -19,7 +19,7 @@ WORDS = SENTENCE.split()
 def features():
     rng = random.Random(0)
     texts = [" ".join(rng.choices(WORDS, k=12)) + "." for _ in range(400)]
-    return TextFeatures.fit(texts, vocabulary=400, length=16)
+    return TextFeatures.fit(texts, vocabulary=400, lengths=(8, 16))
 
 
 def odd_strings(count):
@@ -93,4 +93,4 @@ def test_json_round_trip(features):
 
 def test_too_little_text_is_told():
     with pytest.raises(InputError, match="too little text"):
-        TextFeatures.fit([], vocabulary=100, length=8)
+        TextFeatures.fit([], vocabulary=100, lengths=(8,))

@@ -29,11 +29,12 @@ for name in ("tensorflow", "keras", "sklearn", "pandas", "matplotlib", "training
     sys.modules[name] = None
 import json
 from lstm_apps import runtime
-print(repr(runtime.load(sys.argv[1]).predict(json.loads(sys.argv[2]))))
+raw = json.load(sys.stdin)
+print(repr(runtime.load(sys.argv[1]).predict(tuple(raw) if isinstance(raw, list) else raw)))
 """
 
 
-def check_application(name, data_path, folder, bad_inputs, **chosen):
+def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
     """Put an application through all of it.
 
     Args:
@@ -41,6 +42,8 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
         data_path: Small data in its own layout.
         folder: Where the run may go.
         bad_inputs: Inputs of `predict` that must be an InputError.
+        groups: Of a part of the data the people, documents or times in it, which the test part shares with
+            no other.
         **chosen: Fields of `Config` instead of the tiny ones here.
 
     Returns:
@@ -52,6 +55,10 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
         with pytest.raises(InputError):
             app.load(Request(str(data_path), **impossible))
 
+    tested = set(groups(data.test))
+    assert tested
+    for part in (data.train, data.validation):
+        assert not tested & set(groups(part))
     # No leak: features are fitted where there is no other part than training.
     features = app.fit_features(data)
     assert app.fit_features(replace(data, validation=None, test=None)) == features
@@ -83,12 +90,11 @@ def check_application(name, data_path, folder, bad_inputs, **chosen):
     raw = app.sample_input(run.features, data)
     answers = [runtime.load(run.folder / row["file"]).predict(raw) for row in rows]
     assert_alike(*answers)
-    if isinstance(raw, str | dict):
-        as_text = json.dumps(raw, default=lambda a: (a.astype(str) if a.dtype.kind == "M" else a).tolist())
-        for row in rows:
-            asked = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"]), as_text]
-            said = subprocess.run(asked, capture_output=True, text=True)
-            assert said.returncode == 0, said.stderr
+    asked = json.dumps(raw, default=lambda a: (a.astype(str) if a.dtype.kind == "M" else a).tolist())
+    for row in rows:
+        command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"])]
+        said = subprocess.run(command, input=asked, capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
 
     # A stream in pieces says what the whole says.
     if app.stream_outputs:
