@@ -193,5 +193,8 @@ def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
     assert set(auroc["folds"]) == {"1", "2"}
     low, high = auroc["together"]["interval"]
     assert low <= auroc["together"]["value"] <= high
+    report = (tmp_path / "folds" / "cross-validation.html").read_text()
+    for title in ("Reliability", "Alarms", "Subgroups"):  # of all folds' patients
+        assert f"<h2>{title}</h2>" in report
     for baseline in application.get("vitals").baselines:
         assert 0 <= auroc["baselines"][baseline]["together"]["value"] <= 1

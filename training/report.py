@@ -107,8 +107,8 @@ def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture
         reader = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
         if not isinstance(reader, LSTM):
             continue
-        read = keras.Model(model.inputs, layer.input)(inputs)
-        gates = reader.gates(read, mask=getattr(read, "_keras_mask", None))
+        read, *masks = keras.tree.flatten(keras.Model(model.inputs, layer.input)(inputs))
+        gates = reader.gates(read, mask=masks[0] if masks else None)
         maps: dict[str, Any] = {name: keras.ops.convert_to_numpy(g)[0].T for name, g in gates.items()}
         order = maps["forget"].mean(axis=1).argsort()  # units that forget first on top
         figure = Figure(figsize=(10, 9), layout="constrained")

@@ -7,6 +7,7 @@ from wards import write_ward
 from lstm_apps.data import sources
 from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
+from lstm_apps.features.vitals import VitalsFeatures
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
 T0 = np.datetime64("2120-03-01T00:00:00")
@@ -96,3 +97,13 @@ def test_the_demo_is_as_measured():
     stays, left_out = read_stays(folder, {})
     assert len({s.patient for s in stays}) == 100
     assert left_out == {"heart_rate": 4, "map": 23, "spo2": 3, "respiratory_rate": 48, "temp_c": 5}
+
+
+def test_a_model_reads_the_folder_that_it_was_trained_on(tmp_path):
+    folder = write_clif(tmp_path / "clif")
+    features = VitalsFeatures.fit(COLUMNS, [np.zeros((2, 35))])
+    with pytest.warns(UserWarning, match="cannot be"):
+        answer = features.predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, str(folder))
+    assert set(answer["patient"]) == {"h1", "h2"}
+    with pytest.raises(InputError, match="no clif_vitals"):
+        features.predict(lambda inputs: inputs, tmp_path)

@@ -94,3 +94,39 @@ def test_json_round_trip(features):
 def test_too_little_text_is_told():
     with pytest.raises(InputError, match="too little text"):
         TextFeatures.fit([], vocabulary=100, lengths=(8,))
+
+
+def answer_by_length(inputs):
+    """A model that is the surer the more pieces there are."""
+    count = (inputs["tokens"] != PADDING).sum(axis=1, keepdims=True).astype(np.float32)
+    return {"log_odds": count - 4, "score": count / 8}
+
+
+def test_sentences_of_like_lengths_are_read_together(features):
+    asked = []
+
+    def run(inputs):
+        asked.append(inputs["tokens"].shape)
+        return answer_by_length(inputs)
+
+    sentences = [[5] * n for n in (3, 12, 8, 16, 1, 9)]
+    np.testing.assert_array_equal(
+        features.answers(run, sentences)[:, 1], [n / 8 for n in (3, 12, 8, 16, 1, 9)]
+    )
+    assert asked == [(3, 8), (3, 16)]
+
+
+def test_a_list_of_texts_and_a_file_are_answered(features, tmp_path):
+    texts = ["The film was good.", "Awful!"]
+    one_by_one = [features.predict(answer_by_length, text) for text in texts]
+    together = features.predict(answer_by_length, texts)
+    for name, values in together.items():
+        assert values.tolist() == [answer[name] for answer in one_by_one]
+    file = tmp_path / "text.txt"
+    file.write_text(texts[0], encoding="utf-8")
+    assert features.predict(answer_by_length, file) == one_by_one[0]
+    with pytest.raises(InputError, match="is a table"):
+        features.predict(answer_by_length, tmp_path / "reviews.csv")
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="no text in UTF-8"):
+        features.predict(answer_by_length, file)

@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from wards import START, as_table, patient
 
 from lstm_apps.errors import InputError
+from lstm_apps.features import from_json, to_json
 from lstm_apps.features.vitals import (
     COLUMNS,
     LOW,
@@ -159,3 +161,29 @@ def test_one_row_of_one_patient_is_answered():
     assert answer["status"].tolist() == [UNKNOWN]
     assert math.isnan(answer["risk"][0])
     assert not answer["alarm"][0]
+
+
+def test_bounds_are_those_of_the_file():
+    data = json.loads(json.dumps(to_json(FEATURES)))
+    assert from_json(data) == FEATURES
+    data["bounds"]["map"] = [1, 70]
+    with pytest.raises(InputError, match="could be real"):
+        from_json(data).predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, table((5, "map", 80)))
+
+
+def test_a_stream_is_of_one_patient():
+    class Same:
+        def reset(self):
+            pass
+
+        def push(self, inputs):
+            return {"risk": np.zeros((1, 1, 1))}
+
+    stream = FEATURES.stream(Same())
+    stream.push(table((1, "map", 80)))
+    other = table((2, "map", 80))
+    with pytest.raises(InputError, match="begin another"):
+        stream.push({**other, "patient": ["somebody else"]})
+    assert len(stream.push(table((90, "map", 80)))) == 1
+    stream.reset()
+    stream.push({**other, "patient": ["somebody else"]})

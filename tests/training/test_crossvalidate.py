@@ -54,6 +54,9 @@ def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     for of in (row, *row["baselines"].values()):
         low, high = of["together"]["interval"]
         assert low <= of["together"]["value"] <= high
+    report = (tmp_path / "runs" / "cross-validation.html").read_text()
+    assert "not a medical device" in report
+    assert all(f"<td>{record}</td>" in report for record in row["folds"])
     for record in row["folds"]:
         data = Run.open(tmp_path / "runs" / record).load_data()
         assert {b.record for b in data.test} == {record}

@@ -1,7 +1,11 @@
 import re
 
+import keras
+import numpy as np
+
+from lstm_apps.layers import LSTM
 from training.evaluate import beaten
-from training.report import write_report
+from training.report import gate_maps, write_report
 
 
 def test_metrics_hold_model_and_every_baseline(small_run):
@@ -47,3 +51,12 @@ def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
     for name in small_run.application.baselines:
         assert name in text
     assert small_run.provenance["sha256"] in text
+
+
+def test_gates_of_layers_that_read_both_ways():
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(tokens)
+    x = keras.layers.Bidirectional(LSTM(3, return_sequences=True), name="both")(x)
+    model = keras.Model({"tokens": tokens}, x)
+    (picture,) = gate_maps(model, {"tokens": np.array([[1, 2, 3, 0]])})
+    assert picture.title == "Gates of both"

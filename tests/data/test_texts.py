@@ -1,0 +1,68 @@
+"""Tables of texts as people have them."""
+
+import csv
+import json
+
+import pytest
+
+from lstm_apps.data.texts import read_sentences
+from lstm_apps.errors import InputError
+
+COLUMNS = {n: n for n in ("text", "score", "document", "source", "weight")} | {"target": "score"}
+
+
+def table(path, *rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def scores(path):
+    return [s.score for s in read_sentences(path, COLUMNS)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["positive", "Negative", "neutral"], [2, -2, 0]),
+        (["pos", "NEG"], [2, -2]),
+        (["1", "0", "1"], [2, -2, 2]),
+        (["1", "0", "3"], [1, 0, 3]),  # scores, for there are others
+        (["-3.5", "4"], [-3.5, 4]),
+    ],
+)
+def test_labels_and_scores(tmp_path, labels, expected):
+    rows = [{"text": f"text {i}", "score": label} for i, label in enumerate(labels)]
+    assert scores(table(tmp_path / "a.csv", *rows)) == expected
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    assert scores(tmp_path / "a.jsonl") == scores(tmp_path / "a.json") == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"text": "a", "score": "5"}, "not between"),
+        ({"text": "a", "score": "nan"}, "not between"),
+        ({"text": "a", "score": "fine"}, "no score"),
+        ({"text": "a", "score": "1", "weight": "abc"}, "the weight 'abc'"),
+        ({"text": "a", "score": "1", "weight": "nan"}, "the weight 'nan'"),
+        ({"text": "a", "score": "1", "weight": "-1"}, "the weight '-1'"),
+        ({"texts": "a", "score": "1"}, "no column 'text'"),
+    ],
+)
+def test_what_is_no_table_of_texts_is_a_sentence(tmp_path, row, says):
+    with pytest.raises(InputError, match=says):
+        read_sentences(table(tmp_path / "a.csv", row), COLUMNS)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(InputError, match="no file"):
+        read_sentences(tmp_path / "none.csv", COLUMNS)
+    broken = tmp_path / "broken.json"
+    for content in (b"[{", b"[1, 2]", b"\xff\xfe{}"):
+        broken.write_bytes(content)
+        with pytest.raises(InputError):
+            read_sentences(broken, COLUMNS)
