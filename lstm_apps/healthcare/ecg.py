@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_table, seen
 from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
+from lstm_apps.healthcare.ecg_augment import premature
 
 CLASSES = ("N", "S", "V", "F")
 NONE = ""  # no beat
@@ -68,9 +70,10 @@ class Beats:
     table: np.ndarray  # (beats, columns), as `beat_table`
     labels: np.ndarray  # (beats,)
     source: EcgRecord
+    made_up: bool = False  # whether some beats were brought forward
 
     def __getitem__(self, part: slice) -> "Beats":
-        return Beats(self.record, self.table[part], self.labels[part], self.source)
+        return replace(self, table=self.table[part], labels=self.labels[part])
 
     @cached_property
     def detected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,12 +135,13 @@ class Ecg(Application):
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for b in _leads(paths[n])]
+        train += [_made_up(b) for b in train]
         test = [_beats(read_record(paths[n])) for n in test_names]
         # Who is to be tested on has no part in training; validation is the end of each training record.
         cut = [(b, len(b.labels) * 17 // 20) for b in train]
         return Data(
             [b[:at] for b, at in cut],
-            [b[at:] for b, at in cut],
+            [b[at:] for b, at in cut if not b.made_up],
             test,
             provenance={
                 **found.provenance(),
@@ -145,6 +149,7 @@ class Ecg(Application):
                 "training_records": " ".join(train_names),
                 "test_records": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
+                "made_up": "to learn from, each lead once more with some normal beats brought forward as S",
             },
         )
 
@@ -343,7 +348,14 @@ def _leads(path: Path) -> list[Beats]:
 
 
 def _first(parts: list[Beats]) -> list[Beats]:
-    return [b for b in parts if b.source.lead == 0]
+    """First leads as they were recorded."""
+    return [b for b in parts if b.source.lead == 0 and not b.made_up]
+
+
+def _made_up(beats: Beats) -> Beats:
+    """A whole record with some beats brought forward, the same ones each time."""
+    seed = crc32(beats.record.encode()), beats.source.lead
+    return replace(_beats(premature(beats.source, np.random.default_rng(seed))), made_up=True)
 
 
 def _beats(record: EcgRecord) -> Beats:

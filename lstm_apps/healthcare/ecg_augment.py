@@ -1,0 +1,84 @@
+"""Hearts to learn from: recordings in which some normal beats come too early.
+
+Few patients have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the
+patient's normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or
+another one, and a pause may follow. So any normal beat of any patient can be made one.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_apps.data.ecg import EcgRecord
+
+SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
+EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
+_REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
+_USUAL = 16  # beats before that make the usual interval
+# Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
+_BEFORE_P, _BEFORE_QRS = 0.22, 0.08
+_PAUSE_AT = 0.25  # seconds before the R peak where the time of a pause is put in
+_KEPT = 0.12  # seconds after an R peak that are never cut
+_SEAM = 0.04  # seconds to either side over which the ends of a cut meet
+
+
+def premature(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
+    """The record with some of its N beats brought forward, then labelled S; as many beats as before."""
+    wanted, early = _intervals(record, rng)
+    signal, peaks = _with_intervals(record, wanted, rng)
+    return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
+
+
+def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Samples from each beat to the next as they should be, (beats - 1,), and which beats come early."""
+    found = np.diff(record.peaks)
+    wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
+    normal = record.labels == "N"
+    factor = 1.0
+    for i in range(1, len(found)):  # neither the first beat nor the last one
+        usual = float(np.median(found[max(0, i - _USUAL) : i]))
+        regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
+        if not (regular and normal[i - 1 : i + 2].all()):
+            continue
+        if rng.random() < (GO_ON if early[i - 1] else SHARE):
+            factor = factor if early[i - 1] else rng.uniform(*EARLY)
+            early[i], wanted[i - 1] = True, factor * usual
+        elif early[i - 1]:
+            wanted[i - 1] = rng.uniform(*PAUSE) * usual
+    return wanted, early
+
+
+def _with_intervals(
+    record: EcgRecord, wanted: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The signal with time cut out and put in between its beats, and its R peaks."""
+    signal, rate, peaks = record.signal, record.rate, record.peaks
+    seam = int(_SEAM * rate)
+    pieces, moved, at, shift = [], peaks.copy(), 0, 0
+    for i in range(1, len(peaks)):
+        change = int(wanted[i - 1] - (peaks[i] - peaks[i - 1]))
+        if change < 0:
+            end = peaks[i] - int((_BEFORE_P if rng.random() < 0.5 else _BEFORE_QRS) * rate)
+            begin = max(peaks[i - 1] + int(_KEPT * rate), end + change)
+            if begin < end:
+                step = signal[end] - signal[begin]
+                pieces += [_ramped(signal[at:begin], seam, 0, step / 2)]
+                pieces += [_ramped(signal[end : peaks[i]], seam, -step / 2, 0)]
+                at, shift = peaks[i], shift - (end - begin)
+        elif change > 0:
+            middle = peaks[i] - int(_PAUSE_AT * rate)
+            hiss = rng.normal(0, np.std(np.diff(signal)) / 2, change)
+            pieces += [signal[at:middle], signal[middle] + hiss]
+            at, shift = middle, shift + change
+        moved[i] = peaks[i] + shift
+    return np.concatenate([*pieces, signal[at:]]), moved
+
+
+def _ramped(part: np.ndarray, seam: int, begin: float, end: float) -> np.ndarray:
+    """A part with a straight line added at the end that is cut: at its first samples, if it is `begin` that
+    is not 0, else at its last."""
+    ramp = np.zeros(len(part))
+    length = min(seam, len(part))
+    ramp[:length] += np.linspace(begin, 0, length)
+    ramp[len(part) - length :] += np.linspace(0, end, length)
+    return part + ramp
