@@ -12,11 +12,12 @@ from lstm_apps.features.keywords import KeywordFeatures, Spikes
 from lstm_apps.features.mel import LogMel
 
 SPECTROGRAM = LogMel(8000, 256, 128, bands=20, low=60.0, high=3800.0)
+FRAME = 256
 
 
 def features(**changed):
     sounds = [np.random.default_rng(i).normal(0, 0.1, 4000).astype(np.float32) for i in range(3)]
-    fitted = KeywordFeatures.fit(("no", "yes"), SPECTROGRAM, sounds, longest=0.5)
+    fitted = KeywordFeatures.fit(("no", "yes"), SPECTROGRAM, FRAME, sounds, longest=0.5)
     return KeywordFeatures(**{**vars(fitted), **changed})
 
 
@@ -36,7 +37,7 @@ def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
     samples = np.arange(1, length + 1, dtype=np.float32)
     clips = f.clips(samples)
     assert clips.shape[1] == f.clip
-    assert f.clip % SPECTROGRAM.hop == 0
+    assert f.clip % FRAME == 0
     room = f.clip - f.tail_samples
     assert set(samples) <= set(clips[:, :room].ravel())
 
@@ -51,7 +52,7 @@ def frames(*spikes, count=200):
 
 
 def test_a_word_is_heard_once():
-    hop = SPECTROGRAM.hop / SPECTROGRAM.rate
+    hop = FRAME / SPECTROGRAM.rate
     near = int(features().same_word / hop)
     found = Spikes(features()).push(frames((10, 2), (11, 2), (12 + near, 2), (100, 1), (101 + 2 * near, 1)))
     assert [e["word"] for e in found] == ["yes", "yes", "no", "no"]
@@ -83,7 +84,22 @@ def test_silence_is_told():
     f = features()
     with pytest.warns(UserWarning, match="silent"):
         answer = f.predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.zeros(4000))
-    assert (answer["word"], answer["probability"]) == ("yes", 0.8)
+    assert (answer["word"], answer["probability"]) == ("yes", pytest.approx(0.8))
+
+
+def test_a_recording_is_read_at_every_speed():
+    f = features(speeds=(0.6, 1.0, 1.8))
+    sound = np.random.default_rng(0).normal(0, 0.1, 3000).astype(np.float32)
+    lengths = []
+
+    def run(inputs):
+        (clip,) = inputs["waveform"]
+        lengths.append(int(np.flatnonzero(np.abs(clip) > 0.01).size))
+        return {"probabilities": np.array([[0.1, 0.9], [0.4, 0.6], [0.7, 0.3]])[[len(lengths) - 1]]}
+
+    answer = f.predict(run, sound)
+    assert lengths[0] > 1.5 * lengths[1] > 2 * lengths[2]  # the slower the longer
+    assert answer["probabilities"]["no"] == pytest.approx((0.1 + 0.4 + 0.7) / 3)
 
 
 class Recorder:
@@ -96,7 +112,7 @@ class Recorder:
 
     def push(self, inputs):
         self.samples.append(inputs["waveform"][0])
-        frames = inputs["waveform"].shape[1] // SPECTROGRAM.hop
+        frames = inputs["waveform"].shape[1] // FRAME
         return {"frames": np.tile(np.array([1.0, 0, 0]), (1, frames, 1))}
 
 
