@@ -1,5 +1,6 @@
 """`sentiment`: does a text speak well or badly of its subject, and how strongly?"""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,6 +37,7 @@ SAMPLING, DROPPED = 0.4, 0.1
 SCORE_LOSS = 0.3  # beside the class
 _CERTAINTY = 1.5
 _CHECKS = 16
+_MOST_CUT = 0.02  # share of texts that may be longer than what is read of them
 
 
 class Sentiment(Application):
@@ -204,6 +206,12 @@ class SentenceExamples:
         self.features, self.sentences = features, sentences
         self.pieces = [p or [UNKNOWN] for p in features.processor.encode([s.text for s in sentences])]
         self.lengths = np.array([len(p) for p in self.pieces])
+        if (cut := (self.lengths > features.length).mean()) > _MOST_CUT:
+            warnings.warn(
+                f"{cut:.0%} of the texts have more than {features.length} pieces and are read up to there: "
+                "give sentences, as `predict` takes a text.",
+                stacklevel=2,
+            )
 
     def __len__(self) -> int:
         return len(self.sentences)

@@ -177,14 +177,15 @@ class SpeechCommands(Application):
         return {ACCURACY.name: proportion(words == np.array([r.label for r in data.test]))}
 
     def pictures(self, features: KeywordFeatures, data: Data, run: Run) -> list[Picture]:
-        from lstm_apps.speech.pictures import confusion, spikes_over_time
+        from lstm_apps.speech.pictures import confusion, detection_curve, spikes_over_time
 
         found = [features.words[i] for i in self._probabilities(features, data, run).argmax(axis=1)]
-        long = detection.long_recording(data.test[:: max(1, len(data.test) // 8)], features.rate)
-        frames = detection.spikes(features, long, run)
+        short = detection.long_recording(data.test[:: max(1, len(data.test) // 8)], features.rate)
+        long = detection.long_recording(data.test, features.rate)
         return [
             confusion([r.label for r in data.test], found, features.words),
-            spikes_over_time(features, long, frames),
+            spikes_over_time(features, short, detection.spikes(features, short, run)),
+            detection_curve(features, long, detection.spikes(features, long, run)),
         ]
 
     def checks(self, features: KeywordFeatures, data: Data) -> Arrays:

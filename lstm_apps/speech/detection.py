@@ -1,6 +1,6 @@
 """Words in sound that goes on: what a spotter is scored on beside single recordings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,14 +82,19 @@ def score(features: KeywordFeatures, recording: LongRecording, frames: np.ndarra
     }
 
 
+def operating_points(
+    features: KeywordFeatures, recording: LongRecording, frames: np.ndarray
+) -> list[tuple[float, int, int]]:
+    """Threshold, hits and false alarms, from low thresholds to high ones."""
+    return [
+        (t, *match(recording, Spikes(replace(features, threshold=t)).push(frames)))
+        for t in np.linspace(0.1, 0.95, 18).tolist()
+    ]
+
+
 def best_threshold(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> float:
     """The threshold with the most hits less false alarms, the middle one where several are equal."""
-    from dataclasses import replace
-
-    thresholds = np.linspace(0.1, 0.95, 18)
-    gains = []
-    for threshold in thresholds:
-        hits, alarms = match(recording, Spikes(replace(features, threshold=float(threshold))).push(frames))
-        gains.append(hits - alarms)
-    best = np.flatnonzero(np.array(gains) == max(gains))
-    return float(thresholds[best[len(best) // 2]])
+    points = operating_points(features, recording, frames)
+    most = max(hits - alarms for _, hits, alarms in points)
+    best = [threshold for threshold, hits, alarms in points if hits - alarms == most]
+    return best[len(best) // 2]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lstm_apps.application import Picture
 from lstm_apps.features.keywords import KeywordFeatures, Spikes
-from lstm_apps.speech.detection import LongRecording
+from lstm_apps.speech.detection import LongRecording, match, operating_points
 
 
 def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str]) -> Picture:
@@ -41,4 +41,27 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     probability.set(ylabel="probability", xlabel="s", ylim=(0, 1.15))
     return Picture(
         "A stream of sound", "Words where they are spoken (shaded), and where they are found.", figure
+    )
+
+
+def detection_curve(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Picture:
+    """Hits against false alarms, over thresholds."""
+    points = operating_points(features, recording, frames)
+    hits, alarms = match(recording, Spikes(features).push(frames))
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(
+        [a / recording.hours for _, _, a in points],
+        [h / len(recording.words) for _, h, _ in points],
+        marker=".",
+        label="thresholds from 0.1 to 0.95",
+    )
+    label = f"threshold {features.threshold:.2f}, found on validation"
+    axis.plot(alarms / recording.hours, hits / len(recording.words), "o", color="C1", label=label)
+    axis.set(xlabel="false alarms an hour", ylabel="share of words found", ylim=(0, 1.05))
+    axis.legend(loc="lower right")
+    return Picture(
+        "Hits and false alarms",
+        "All words of the test part with pauses and noise, then noise alone. One event a word.",
+        figure,
     )

@@ -1,0 +1,96 @@
+"""Which recordings are trained on, and baselines against plain definitions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_apps.application import Request
+from lstm_apps.data.recordings import Recording
+from lstm_apps.errors import InputError
+from lstm_apps.speech.baselines import warping_distances
+from lstm_apps.speech.commands import SPEECH_COMMANDS
+
+
+def recordings(speakers, takes=50):
+    return [
+        Recording(Path(f"{word}_{speaker}_{take}.wav"), word, speaker, take, 8000, 0.5)
+        for word in ("one", "two")
+        for speaker in speakers
+        for take in range(takes)
+    ]
+
+
+def split(records, fold=None, official=False, folder=Path("nowhere")):
+    return SPEECH_COMMANDS._split(folder, records, fold, official)
+
+
+def test_the_official_split_tests_on_the_first_five_takes():
+    (train, validation, test), how = split(recordings("ab"), official=True)
+    assert {r.take for r in test} == set(range(5))
+    assert {r.take for r in validation} == set(range(5, 10))
+    assert {r.take for r in train} == set(range(10, 50))
+    assert "official" in how
+
+
+def test_a_fold_is_a_speaker_that_no_other_part_knows():
+    parts, _ = split(recordings("abc"), fold="b")
+    assert {r.speaker for r in parts[2]} == {"b"}
+    assert len(parts[2]) == 100
+    assert {r.speaker for part in parts[:2] for r in part} == {"a", "c"}
+    with pytest.raises(InputError, match="Unknown speaker"):
+        split(recordings("abc"), fold="d")
+
+
+def test_many_speakers_are_split_by_speaker_and_unknown_ones_are_not_made_up():
+    parts, how = split(recordings("abcdefgh"))
+    assert how == "by speaker"
+    speakers = [{r.speaker for r in part} for part in parts]
+    assert sum(map(len, speakers)) == 8  # nobody is in two parts
+    nameless = [Recording(r.file, r.label, "", r.take, r.rate, r.seconds) for r in recordings("abcdefgh")]
+    parts, how = split(nameless)
+    assert "0 speakers" in how
+
+
+def test_lists_of_a_folder_are_followed(tmp_path):
+    (tmp_path / "testing_list.txt").write_text("one_a_0.wav\ntwo_b_3.wav\n")
+    (tmp_path / "validation_list.txt").write_text("one_a_1.wav\n")
+    records = [
+        Recording(tmp_path / r.file, r.label, r.speaker, r.take, r.rate, r.seconds)
+        for r in recordings("ab", takes=4)
+    ]
+    parts, _ = split(records, folder=tmp_path)
+    assert [sorted(r.file.name for r in part) for part in parts[1:]] == [
+        ["one_a_1.wav"],
+        ["one_a_0.wav", "two_b_3.wav"],
+    ]
+    assert len(parts[0]) == len(records) - 3
+
+
+def test_files_without_speakers_have_no_folds(tmp_path):
+    import soundfile
+
+    for word in ("yes", "no"):
+        (tmp_path / word).mkdir()
+        for name in "xyz":
+            soundfile.write(tmp_path / word / f"{name}.wav", np.full(4000, 0.1), 8000)
+    assert SPEECH_COMMANDS.folds(Request(str(tmp_path))) == ()
+
+
+def by_definition(a, b):
+    """Symmetric dynamic time warping, cell by cell."""
+    best = np.full((len(a) + 1, len(b) + 1), np.inf)
+    best[0, 0] = 0
+    for i in range(len(a)):
+        for j in range(len(b)):
+            before = min(best[i, j], best[i, j + 1], best[i + 1, j])
+            best[i + 1, j + 1] = np.linalg.norm(a[i] - b[j]) + before
+    return best[-1, -1] / (len(a) + len(b))
+
+
+def test_warping_distances():
+    rng = np.random.default_rng(0)
+    known = [rng.normal(size=(length, 3)) for length in (4, 7, 5)]
+    asked = rng.normal(size=(6, 3))
+    expected = [by_definition(k, asked) for k in known]
+    np.testing.assert_allclose(warping_distances(known, asked), expected, rtol=1e-4)
