@@ -256,8 +256,8 @@ def _fetch_mitdb(path: Path) -> None:
         wfdb.dl_database("mitdb", str(path))
     except Exception as error:  # whatever its network client raises
         raise InputError(
-            f"Could not download mitdb ({type(error).__name__}). Download it elsewhere and name its folder by "
-            "--data, or try it with made-up beats: --data synthetic-hearts."
+            f"Could not download mitdb ({type(error).__name__}). Download it elsewhere and name its folder "
+            "by --data, or try it with made-up beats: --data synthetic-hearts."
         ) from error
 
 
