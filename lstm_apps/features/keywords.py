@@ -25,8 +25,7 @@ class KeywordFeatures:
     spectrogram: LogMel
     mean: tuple[float, ...]  # of each band over the training part
     variance: tuple[float, ...]
-    frame: int  # samples that an output of the model answers: a multiple of the hop
-    clip: int  # samples of a clip with one word, its tail included: a multiple of the frame
+    clip: int  # samples of a clip with one word, its tail included: a multiple of the hop
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
@@ -39,15 +38,14 @@ class KeywordFeatures:
         cls,
         words: tuple[str, ...],
         spectrogram: LogMel,
-        frame: int,
         recordings: Iterable[np.ndarray],
         longest: float,
     ) -> Self:
         """Fit the scaler on recordings of the training part, for words of up to `longest` seconds."""
         frames = np.concatenate([spectrogram(samples) for samples in recordings])
-        clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // frame) * frame
+        clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
         mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)
-        return cls(words, spectrogram, tuple(map(float, mean)), tuple(map(float, variance)), frame, clip)
+        return cls(words, spectrogram, tuple(map(float, mean)), tuple(map(float, variance)), clip)
 
     @property
     def rate(self) -> int:
@@ -140,10 +138,10 @@ class Spikes:
         """Words in the next frames, (frames, 1 + words): "word", "time" in seconds from the beginning,
         "probability"."""
         found = []
-        seconds = self._features.frame / self._features.rate
+        hop = self._features.spectrogram.hop / self._features.rate
         for frame in frames:
             self._frames += 1
-            time = self._frames * seconds
+            time = self._frames * hop
             word = int(frame[1:].argmax())
             if frame[1 + word] < self._features.threshold:
                 continue
@@ -201,7 +199,7 @@ class KeywordStream:
     def _hear(self, samples: np.ndarray) -> list[dict[str, Any]]:
         """Words in samples at the model's rate."""
         samples = np.concatenate([self._rest, samples])
-        whole = len(samples) - len(samples) % self._features.frame
+        whole = len(samples) - len(samples) % self._features.spectrogram.hop
         self._rest = samples[whole:]
         found = []
         size = self._stream.chunk or max(whole, 1)

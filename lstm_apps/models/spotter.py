@@ -36,15 +36,13 @@ def spotter(
     mean,
     variance,
     words: int,
-    stride: int,
     units: int,
     layers: int,
     dropout: float,
 ) -> keras.Model:
     """Build the spotter.
 
-    Input "waveform" (batch, samples), from -1 to 1; a frame is `stride` times `spectrogram.hop` samples.
-    Outputs:
+    Input "waveform" (batch, samples), from -1 to 1; a frame is `spectrogram.hop` samples. Outputs:
     "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; and "probabilities"
     (batch, words), of each word being the one in a recording of one, from its logits at all frames. The
     blank takes no part in them: what tells words apart in a whole recording need not be sure of when.
@@ -56,9 +54,9 @@ def spotter(
     x = log_mel(waveform, spectrogram, mean, variance)
     x = SpecAugment(name="augment")(x)
     x = ops.expand_dims(x, -1)
-    for i, (filters, bands, strides) in enumerate([(16, 5, (1, 2)), (32, 3, (stride, 1))]):
+    for i, (filters, bands, stride) in enumerate([(16, 5, 2), (32, 3, 1)]):
         x = LeftContext(2, name=f"context_{i + 1}")(x)
-        x = keras.layers.Conv2D(filters, (3, bands), strides=strides, name=f"conv_{i + 1}")(x)
+        x = keras.layers.Conv2D(filters, (3, bands), strides=(1, stride), name=f"conv_{i + 1}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{i + 1}")(x)
         x = keras.layers.ReLU()(x)
         x = keras.layers.MaxPooling2D((1, 2), name=f"pool_{i + 1}")(x)

@@ -55,7 +55,7 @@ def long_recording(recordings: list[Recording], rate: int, seed: int = 0) -> Lon
 
 def spikes(features: KeywordFeatures, recording: LongRecording, run: Run) -> np.ndarray:
     """What the spotter says of each frame of it, (frames, 1 + words)."""
-    whole = len(recording.samples) - len(recording.samples) % features.frame
+    whole = len(recording.samples) - len(recording.samples) % features.spectrogram.hop
     return run({"waveform": recording.samples[None, :whole]})["frames"][0]
 
 

@@ -28,7 +28,7 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     """The probabilities of words along a long recording."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     sound, probability = figure.subplots(2, 1, sharex=True)
-    frame_times = (1 + np.arange(len(frames))) * features.frame / features.rate
+    frame_times = (1 + np.arange(len(frames))) * features.spectrogram.hop / features.rate
     sound.plot(np.arange(len(recording.samples)) / recording.rate, recording.samples, linewidth=0.3)
     sound.set_ylabel("waveform")
     for word, begin, end in recording.words:

@@ -12,12 +12,11 @@ from lstm_apps.features.keywords import KeywordFeatures, Spikes
 from lstm_apps.features.mel import LogMel
 
 SPECTROGRAM = LogMel(8000, 256, 128, bands=20, low=60.0, high=3800.0)
-FRAME = 256
 
 
 def features(**changed):
     sounds = [np.random.default_rng(i).normal(0, 0.1, 4000).astype(np.float32) for i in range(3)]
-    fitted = KeywordFeatures.fit(("no", "yes"), SPECTROGRAM, FRAME, sounds, longest=0.5)
+    fitted = KeywordFeatures.fit(("no", "yes"), SPECTROGRAM, sounds, longest=0.5)
     return KeywordFeatures(**{**vars(fitted), **changed})
 
 
@@ -37,7 +36,7 @@ def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
     samples = np.arange(1, length + 1, dtype=np.float32)
     clips = f.clips(samples)
     assert clips.shape[1] == f.clip
-    assert f.clip % FRAME == 0
+    assert f.clip % SPECTROGRAM.hop == 0
     room = f.clip - f.tail_samples
     assert set(samples) <= set(clips[:, :room].ravel())
 
@@ -52,7 +51,7 @@ def frames(*spikes, count=200):
 
 
 def test_a_word_is_heard_once():
-    hop = FRAME / SPECTROGRAM.rate
+    hop = SPECTROGRAM.hop / SPECTROGRAM.rate
     near = int(features().same_word / hop)
     found = Spikes(features()).push(frames((10, 2), (11, 2), (12 + near, 2), (100, 1), (101 + 2 * near, 1)))
     assert [e["word"] for e in found] == ["yes", "yes", "no", "no"]
@@ -112,7 +111,7 @@ class Recorder:
 
     def push(self, inputs):
         self.samples.append(inputs["waveform"][0])
-        frames = inputs["waveform"].shape[1] // FRAME
+        frames = inputs["waveform"].shape[1] // SPECTROGRAM.hop
         return {"frames": np.tile(np.array([1.0, 0, 0]), (1, frames, 1))}
 
 

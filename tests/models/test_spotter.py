@@ -51,7 +51,6 @@ def small():
         mean=np.zeros(20),
         variance=np.ones(20),
         words=3,
-        stride=2,
         units=6,
         layers=1,
         dropout=0.1,
@@ -64,9 +63,9 @@ def test_frames_look_at_nothing_that_comes_later():
     changed[:, 20 * 128 :] = 0.5
     model = small()
     before, after = (keras.ops.convert_to_numpy(model(a)["frames"]) for a in (x, changed))
-    assert before.shape == (1, 20, 4)
-    np.testing.assert_allclose(before[:, :10], after[:, :10], atol=1e-6)
-    assert np.abs(before[:, 10:] - after[:, 10:]).max() > 1e-4
+    assert before.shape == (1, 40, 4)
+    np.testing.assert_allclose(before[:, :20], after[:, :20], atol=1e-6)
+    assert np.abs(before[:, 20:] - after[:, 20:]).max() > 1e-4
 
 
 def test_probabilities_are_those_of_the_words_over_all_frames():

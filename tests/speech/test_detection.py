@@ -7,11 +7,11 @@ from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
 from lstm_apps.speech.detection import LATE, LongRecording, best_threshold, match, operating_points, score
 
-RATE, FRAME = 8000, 256
+RATE, FRAME = 8000, 128
 WORDS = ("no", "yes")
 RECORDING = LongRecording(np.zeros(RATE * 20, np.float32), RATE, [("yes", 1.0, 1.5), ("no", 4.0, 4.4)])
-SPECTROGRAM = LogMel(RATE, 256, 128, bands=20, low=60.0, high=3800.0)
-FEATURES = KeywordFeatures(WORDS, SPECTROGRAM, (0.0,) * 20, (1.0,) * 20, FRAME, 40 * FRAME)
+SPECTROGRAM = LogMel(RATE, 2 * FRAME, FRAME, bands=20, low=60.0, high=3800.0)
+FEATURES = KeywordFeatures(WORDS, SPECTROGRAM, (0.0,) * 20, (1.0,) * 20, 40 * FRAME)
 
 
 def event(word, time):
