@@ -42,7 +42,7 @@ class SpeechCommands(Application):
     presets = {  # noqa: RUF012
         "quick": {"epochs": 12, "units": 96, "learning_rate": 4e-3, "patience": 12},
         "full": {
-            "epochs": 60,
+            "epochs": 80,
             "units": 128,
             "dropout": 0.1,
             "learning_rate": 3e-3,
@@ -168,7 +168,8 @@ class SpeechCommands(Application):
 
     def _probabilities(self, features: KeywordFeatures, data: Data, run: Run) -> np.ndarray:
         """(recordings, words)"""
-        return features.probabilities(run, [r.read(features.rate) for r in data.test])
+        examples = self.examples(features, data.test)
+        return run(examples.batch(np.arange(len(examples)), None)[0])["probabilities"]
 
     def _accuracy(self, data: Data, words: np.ndarray) -> Scores:
         return {ACCURACY.name: proportion(words == np.array([r.label for r in data.test]))}

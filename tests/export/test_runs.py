@@ -24,3 +24,5 @@ def test_a_file_says_what_it_is(small_run, file):
     assert info["metrics"]["MASE"] == small_run.metrics["MASE"]["model"]
     assert info["parity"]["max_abs_error"] <= info["parity"]["tolerance"]
     assert info["inputs"]["history"] == [None, 336]
+    assert info["outputs"]["quantiles"] == [None, info["horizon"], len(info["quantiles"])]
+    assert info["columns"] == {"time": "time", "target": "kilowatts"}
