@@ -34,11 +34,7 @@ class KeywordFeatures:
 
     @classmethod
     def fit(
-        cls,
-        words: tuple[str, ...],
-        spectrogram: LogMel,
-        recordings: Iterable[np.ndarray],
-        longest: float,
+        cls, words: tuple[str, ...], spectrogram: LogMel, recordings: Iterable[np.ndarray], longest: float
     ) -> Self:
         """Fit the scaler on recordings of the training part, for words of up to `longest` seconds."""
         frames = np.concatenate([spectrogram(samples) for samples in recordings])

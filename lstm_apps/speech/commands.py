@@ -117,10 +117,7 @@ class SpeechCommands(Application):
         some = np.unique(np.linspace(0, len(train) - 1, _SCALER_RECORDINGS).astype(int))
         longest = float(np.percentile([r.seconds for r in train], 99))
         return KeywordFeatures.fit(
-            tuple(data.provenance["words"]),
-            spectrogram,
-            [train[i].read(rate) for i in some],
-            longest,
+            tuple(data.provenance["words"]), spectrogram, [train[i].read(rate) for i in some], longest
         )
 
     def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":
