@@ -42,14 +42,16 @@ def cross_validate(
     folds = app.folds(config.request)
     if len(folds) < 2:
         raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")
-    metrics, data = {}, {}
+    metrics: dict[str, Any] = {}
+    known: dict[str, dict[str, Any]] = {}  # what fitted baselines said, of folds that are done now
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
         run = Run(folder / fold)
         if not run.metrics:
             run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
-            data[fold] = run.load_data()
-            evaluate(run, data[fold], keras_run(run.load_model()), progress)
+            data = run.load_data()
+            evaluate(run, data, keras_run(run.load_model()), progress)
+            known[fold] = data.baselines
         metrics[fold] = run.metrics
     found = {
         m.name: _over_folds({f: metrics[f].get(m.name, _NOTHING) for f in folds})
@@ -59,7 +61,7 @@ def cross_validate(
     progress("scoring all folds together")
     runs = [Run(folder / fold) for fold in folds]
     parts = [
-        (run.features, data.get(fold) or run.load_data(), keras_run(run.load_model()))
+        (run.features, replace(run.load_data(), baselines=known.get(fold, {})), keras_run(run.load_model()))
         for fold, run in zip(folds, runs, strict=True)
     ]
     for name, scores in app.score_folds(parts):

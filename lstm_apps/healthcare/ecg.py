@@ -355,7 +355,8 @@ def _first(parts: list[Beats]) -> list[Beats]:
 def _made_up(beats: Beats) -> Beats:
     """A whole record with some beats brought forward, the same ones each time."""
     seed = crc32(beats.record.encode()), beats.source.lead
-    return replace(_beats(premature(beats.source, np.random.default_rng(seed))), made_up=True)
+    changed = _beats(premature(beats.source, np.random.default_rng(seed)))
+    return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
 
 
 def _beats(record: EcgRecord) -> Beats:
