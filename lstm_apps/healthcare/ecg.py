@@ -45,7 +45,7 @@ S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S
 # Without the one patient who has nine tenths of the S beats.
 WITHOUT_232 = tuple(
     replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
-    for metric in (MACRO_F1, S_SENSITIVITY, S_PREDICTIVITY)
+    for metric in (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)
 )
 FROM_SIGNAL = Metric(
     "macro F1 from the signal",
@@ -315,9 +315,9 @@ def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
     if "232" in records and len(records) > 1:
         others = tables[[r != "232" for r in records]].sum(axis=0)
         left = _of(others)
-        for metric, of in zip(WITHOUT_232, (MACRO_F1, S_SENSITIVITY, S_PREDICTIVITY), strict=True):
-            if np.isfinite(left[of.name]):
-                scores[metric.name] = Estimate(left[of.name])
+        for metric, (name, _) in zip(WITHOUT_232, left.items(), strict=True):
+            if np.isfinite(left[name]):
+                scores[metric.name] = Estimate(left[name])
     from_signal = [
         _confusion(np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
         for (_, true, missed), labels in zip((b.detected for b in test), in_signal, strict=True)

@@ -104,7 +104,7 @@ def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Pict
     figure = Figure(figsize=(7, 0.4 * len(rows) + 0.8), layout="constrained")
     axis = figure.subplots()
     axis.set_axis_off()
-    heads = ["patients of the test part", "how many", "hours", "before an event", "AUROC, 95 %"]
+    heads = ["tested", "patients", "hours", "before an event", "AUROC, 95 %"]
     table = axis.table(cellText=rows, colLabels=heads, loc="center")
     table.auto_set_font_size(False)
     table.set_fontsize(9)
