@@ -370,6 +370,17 @@ def test_weights_inside_a_loop_are_quantized_too(tmp_path):
     assert small.size_bytes < export.to_onnx(model, tmp_path / "m.onnx", inputs=series(4, 1)).size_bytes / 2
 
 
+def test_small_onnx_weights_overflow_on_no_processor(tmp_path):
+    """Two products of 8 bits do not fit into the 16 in which x86 without VNNI adds them; with 7 they do."""
+    report = export.to_onnx(
+        quantized_model(lambda L, x: L(16)(x)), tmp_path / "m.onnx", quantize="int8", inputs=series(4, 1)
+    )
+    stored = [onnx.numpy_helper.to_array(t) for t in onnx.load(report.path).graph.initializer]
+    weights = [w for w in stored if w.dtype == np.int8 and w.ndim > 1]
+    assert weights
+    assert all(-64 <= w.min() and w.max() <= 64 for w in weights)
+
+
 @pytest.mark.parametrize("use", USES)
 def test_onnx_uses_quantized(use, tmp_path):
     build, padded, _ = USES[use]
