@@ -378,7 +378,7 @@ def test_small_onnx_weights_overflow_on_no_processor(tmp_path):
     stored = [onnx.numpy_helper.to_array(t) for t in onnx.load(report.path).graph.initializer]
     weights = [w for w in stored if w.dtype == np.int8 and w.ndim > 1]
     assert weights
-    assert all(-64 <= w.min() and w.max() <= 64 for w in weights)
+    assert all(w.min() >= -64 and w.max() <= 64 for w in weights)
 
 
 @pytest.mark.parametrize("use", USES)
