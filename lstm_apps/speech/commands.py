@@ -239,7 +239,7 @@ class RecordingExamples:
         words = np.maximum(0, targets[:, :1, 0] - 1).repeat(MEMBERS, axis=1)
         weights = {
             "member_logits": np.full(len(indices), _SPIKES, np.float32),
-            "member_probabilities": one.astype(np.float32),
+            "member_probabilities": one[:, None].repeat(MEMBERS, axis=1).astype(np.float32),
         }
         return {"waveform": waveforms}, {"member_logits": targets, "member_probabilities": words}, weights
 
