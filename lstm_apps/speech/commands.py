@@ -43,7 +43,7 @@ class SpeechCommands(Application):
     presets = {  # noqa: RUF012
         "quick": {"epochs": 12, "units": 96, "learning_rate": 4e-3, "patience": 12},
         "full": {
-            "epochs": 40,
+            "epochs": 26,
             "units": 128,
             "dropout": 0.1,
             "learning_rate": 3e-3,
