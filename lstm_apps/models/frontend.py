@@ -95,41 +95,6 @@ class SpecAugment(keras.layers.Layer):
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 
-@_register
-class FreqMixStyle(keras.layers.Layer):
-    """Another room and another voice, in training: some examples take over part of the mean and the
-    standard deviation that each band of their neighbour in the batch has over time (MixStyle, Zhou et al.
-    2021, by frequency as Schmid et al. 2022). Otherwise nothing happens.
-
-    (batch, time, bands) -> (batch, time, bands)
-
-    Args:
-        alpha: Of the beta distribution of the share that is mixed in, at most a half.
-        share: Of the examples that are mixed.
-        seed: Of what is drawn.
-    """
-
-    def __init__(self, alpha=0.4, share=0.7, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self.alpha, self.share = alpha, share
-        self.random = keras.random.SeedGenerator(seed)
-
-    def call(self, x, training=False):
-        if not training:
-            return x
-        one = (ops.shape(x)[0], 1, 1)
-        weight = keras.random.beta(one, self.alpha, self.alpha, seed=self.random)
-        weight = ops.minimum(weight, 1.0 - weight)
-        weight = ops.where(keras.random.uniform(one, seed=self.random) < self.share, weight, 0.0)
-        weight = ops.cast(weight, x.dtype)
-        mean, std = ops.mean(x, axis=1, keepdims=True), ops.std(x, axis=1, keepdims=True) + 1e-3
-        mixed_mean, mixed_std = (s + weight * (ops.roll(s, 1, axis=0) - s) for s in (mean, std))
-        return (x - mean) / std * mixed_std + mixed_mean
-
-    def get_config(self):
-        return {**super().get_config(), "alpha": self.alpha, "share": self.share}
-
-
 def log_mel(waveform, spectrogram: mel.LogMel, mean, variance):
     """(batch, samples) -> (batch, samples // hop, bands), causal, each band with mean 0 and variance 1
     over the training part."""
