@@ -1,5 +1,6 @@
 """What is done to an ONNX graph once it has been converted."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,7 +40,7 @@ def name_axes(graph: onnx.GraphProto) -> None:
 def join_directions(graph: onnx.GraphProto) -> None:
     """Make each forward and reverse LSTM of the same input, lengths and shape one bidirectional node, where
     both start from states of zero."""
-    waiting: dict[tuple, onnx.NodeProto] = {}
+    waiting: dict[tuple, list[onnx.NodeProto]] = defaultdict(list)
     for node in [n for n in graph.node if n.op_type == "LSTM"]:
         options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         direction = options.pop("direction")
@@ -47,10 +48,11 @@ def join_directions(graph: onnx.GraphProto) -> None:
             continue
         parts = _input(node, _X), _input(node, _LENGTHS), bool(_input(node, _PEEPHOLES))
         same = (*parts, repr(sorted(options.items())))
-        other = waiting.pop((same, b"forward" if direction == b"reverse" else b"reverse"), None)
-        if other is None:
-            waiting[same, direction] = node
+        others = waiting[same, b"forward" if direction == b"reverse" else b"reverse"]
+        if not others:
+            waiting[same, direction].append(node)
         else:
+            other = others.pop(0)
             forward, reverse = (other, node) if direction == b"reverse" else (node, other)
             _join(graph, forward, reverse, options)
 
@@ -62,7 +64,7 @@ def _join(graph, forward, reverse, options: dict) -> None:
     for place in _OF_A_DIRECTION:
         if _input(forward, place):
             blocks = [numpy_helper.to_array(constants[n.input[place]]) for n in (forward, reverse)]
-            inputs[place] += "_both"
+            inputs[place] = f"{forward.name}_both_directions_{place}"
             graph.initializer.append(numpy_helper.from_array(np.concatenate(blocks), inputs[place]))
     used, outputs, splits = read_by(graph), [], []
     for place, axis in enumerate((1, 0, 0)):  # all h, last h, last c: where their directions are

@@ -222,7 +222,7 @@ class SentenceExamples:
             tokens = self.features.padded([self.pieces[i] for i in indices])
         else:
             tokens = self._sampled([s.text for s in chosen], rng)
-        score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS, axis=1)
+        score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS + 1, axis=1)
         weight = np.array([s.weight for s in chosen], np.float32)
         targets = {"member_log_odds": 1 / (1 + np.exp(-_CERTAINTY * score)), "member_scores": score}
         return {"tokens": tokens}, targets, {"member_log_odds": weight, "member_scores": SCORE_LOSS * weight}

@@ -27,6 +27,11 @@ def twice(layer):
     return keras.Model(x, layer(x) - layer(-2 * x))
 
 
+def side_by_side(*layers):
+    x = keras.Input((7, 4))
+    return keras.Model(x, keras.ops.concatenate([layer(x) for layer in layers], axis=-1))
+
+
 MODELS = {
     "last": lambda: sequential(LSTM(5)),
     "sequences": lambda: sequential(LSTM(5, return_sequences=True)),
@@ -35,6 +40,10 @@ MODELS = {
     "bidirectional": lambda: sequential(keras.layers.Bidirectional(LSTM(5, return_sequences=True))),
     "no bias": lambda: sequential(LSTM(5, use_bias=False)),
     "shared": lambda: twice(LSTM(5)),
+    "shared, bidirectional": lambda: twice(keras.layers.Bidirectional(LSTM(5))),
+    "side by side": lambda: side_by_side(
+        keras.layers.Bidirectional(LSTM(5)), keras.layers.Bidirectional(LSTM(5))
+    ),
     "open time": lambda: sequential(LSTM(5), time=None),
     "scaled": lambda: sequential(keras.layers.Normalization(axis=None, mean=2.0, variance=3.0), LSTM(5)),
 }
@@ -44,7 +53,9 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_every_lstm_is_one_operator(write, file, operator, name, tmp_path):
     report = write(MODELS[name](), tmp_path / file)
-    lstms = {"stacked": 2, "shared": 2, "bidirectional": 1 if operator == "LSTM" else 2}.get(name, 1)
+    both = 1 if operator == "LSTM" else 2  # operators of a bidirectional layer
+    many = {"stacked": 2, "shared": 2, "bidirectional": both, "shared, bidirectional": 2 * both}
+    lstms = {**many, "side by side": 2 * both}.get(name, 1)
     assert report.operators[operator] == lstms
     assert report.fused
     assert not {"Loop", "Scan", "WHILE", "If"} & set(report.operators)
