@@ -13,7 +13,6 @@ import uuid
 from collections import Counter
 from typing import Any
 
-import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
@@ -23,6 +22,20 @@ from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
+from export.tflite_graph import (
+    TYPES,
+    add_constant,
+    add_tensor,
+    add_variable,
+    code_like,
+    content_of,
+    drop_unused,
+    floats_of,
+    new_operator,
+    operator_name,
+    pack,
+    unpack,
+)
 from export.trace import is_zero, lstms_by
 from lstm_apps.errors import InputError, first_line, last_line, unknown_name
 from lstm_apps.features import Arrays
@@ -34,19 +47,12 @@ ENDING = ".tflite"
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 FUSED_NAMES = (FUSED,)
 LOOPS = ("WHILE",)
-_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 # Places among the operator's 24 inputs (lstm_shared.h in TensorFlow Lite), four gates each:
 # input, forget, cell, output. There are three peepholes.
 _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _PEEPHOLES, _BIASES = 1, 5, 9, 12
 _PROJECTION, _HIDDEN_STATE, _CELL_STATE, _GAINS, _PLACES = 16, 18, 19, 20, 24
 QUANTIZE = ("dynamic", "int8", "int16x8")
 _WEIGHTED = (FUSED, "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
-_TYPES = {
-    "float32": schema.TensorType.FLOAT32,
-    "int8": schema.TensorType.INT8,
-    "int16": schema.TensorType.INT16,
-    "int32": schema.TensorType.INT32,
-}
 _ACTIVATIONS = {
     keras.activations.tanh: schema.ActivationFunctionType.TANH,
     keras.activations.relu: schema.ActivationFunctionType.RELU,
@@ -86,58 +92,58 @@ def convert(
             content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
         except Exception as error:  # the converter raises its own and MLIR's errors
             raise InputError(f"The TFLite converter refuses the model: {first_line(error)}") from error
-    model = _completed(_unpack(content), marked)
+    model = _completed(unpack(content), marked)
     if quantize == "dynamic":
         model = _with_small_weights(model)
     elif quantize is not None:
-        float_engine = TFLiteEngine(_pack(_with_reset(_unpack(_pack(model)))))
+        float_engine = TFLiteEngine(pack(_with_reset(unpack(pack(model)))))
         calls = list(representative.calls(float_engine))
         model = _calibrated(model, calls, quantize)
-    return _pack(_with_reset(_with_outputs_apart(model)))
+    return pack(_with_reset(_with_outputs_apart(model)))
 
 
 def joined(contents: list[bytes], names: list[str]) -> bytes:
     """Files of one signature each as one file with a signature `names` each, equal constants kept once."""
-    model = _unpack(contents[0])
+    model = unpack(contents[0])
     model.signatureDefs[0].signatureKey = names[0]
-    known = {_bytes(b): i for i, b in reversed(list(enumerate(model.buffers))) if b.data is not None}
+    known = {content_of(b): i for i, b in reversed(list(enumerate(model.buffers))) if b.data is not None}
     for content, name in zip(contents[1:], names[1:], strict=True):
-        other = _unpack(content)
+        other = unpack(content)
         (graph,), (signature,) = other.subgraphs, other.signatureDefs
         for tensor in graph.tensors:
             buffer = other.buffers[tensor.buffer]
             if buffer.data is None:
                 tensor.buffer = 0  # that of all tensors without content
                 continue
-            if _bytes(buffer) not in known:
-                known[_bytes(buffer)] = len(model.buffers)
+            if content_of(buffer) not in known:
+                known[content_of(buffer)] = len(model.buffers)
                 model.buffers.append(buffer)
-            tensor.buffer = known[_bytes(buffer)]
+            tensor.buffer = known[content_of(buffer)]
         for op in graph.operators:
-            op.opcodeIndex = _code_like(model, other.operatorCodes[op.opcodeIndex])
+            op.opcodeIndex = code_like(model, other.operatorCodes[op.opcodeIndex])
         signature.signatureKey, signature.subgraphIndex = name, len(model.subgraphs)
         graph.name = name
         model.subgraphs.append(graph)
         model.signatureDefs.append(signature)
-    return _pack(model)
+    return pack(model)
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
     """The file with `data` in its metadata under `key`."""
-    model = _unpack(content)
+    model = unpack(content)
     buffer = schema.BufferT()
     buffer.data = list(data.encode())
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = key, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    return _pack(model)
+    return pack(model)
 
 
 def operators(content: bytes) -> Counter:
     """How many operators of each type the file has, in all its subgraphs."""
-    model = _unpack(content)
-    return Counter(_name(model, op) for graph in model.subgraphs for op in graph.operators)
+    model = unpack(content)
+    return Counter(operator_name(model, op) for graph in model.subgraphs for op in graph.operators)
 
 
 def _loop(layer, sequences, initial_state, mask, training):
@@ -211,9 +217,9 @@ def _expressible(layer) -> bool:
 def _completed(model, marked: list[tuple[LSTM, Weights]]):
     """Give each LSTM operator what its layer has."""
     for graph, op in _lstms(model):
-        number = int(_values(model, graph, op.inputs[_BIASES])[0])
+        number = int(floats_of(model, graph, op.inputs[_BIASES])[0])
         _complete(model, graph, op, *marked[number - 1])
-    _drop_unused(model)
+    drop_unused(model)
     return model
 
 
@@ -226,9 +232,9 @@ def _with_outputs_apart(model):
         old = output.tensorIndex
         if old in taken:
             tensor = graph.tensors[old]
-            shape = _constant(model, graph, np.array(tensor.shape, np.int32))
-            output.tensorIndex = _tensor(graph, "output", tensor.shape, tensor.type)
-            copy = _operator(model, "RESHAPE", schema.ReshapeOptionsT(), [old, shape], output.tensorIndex)
+            shape = add_constant(model, graph, np.array(tensor.shape, np.int32))
+            output.tensorIndex = add_tensor(graph, "output", tensor.shape, tensor.type)
+            copy = new_operator(model, "RESHAPE", schema.ReshapeOptionsT(), [old, shape], output.tensorIndex)
             copy.builtinOptions.newShape = list(tensor.shape)
             graph.operators.append(copy)
         taken.add(output.tensorIndex)
@@ -238,7 +244,7 @@ def _with_outputs_apart(model):
 
 def _lstms(model) -> list[tuple]:
     """Every LSTM operator with its graph."""
-    return [(g, op) for g in model.subgraphs for op in g.operators if _name(model, op) == FUSED]
+    return [(g, op) for g in model.subgraphs for op in g.operators if operator_name(model, op) == FUSED]
 
 
 def _calibrated(model, calls: list[Arrays], quantize: str):
@@ -249,9 +255,9 @@ def _calibrated(model, calls: list[Arrays], quantize: str):
         raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
     (graph,) = model.subgraphs
     for _, op in _lstms(model):  # the calibrator notes the ranges inside the operator here
-        op.intermediates = [_tensor(graph, "lstm_range", [0]) for _ in range(5)]
+        op.intermediates = [add_tensor(graph, "lstm_range", [0]) for _ in range(5)]
     try:
-        ranges = calibrator.Calibrator(_pack(model))
+        ranges = calibrator.Calibrator(pack(model))
         for call in calls:  # one by one: each from states of zero
             measured = ranges.calibrate(lambda call=call: iter([call]))
         if quantize == "int16x8":  # the newer quantizer gives activations a zero point here
@@ -262,7 +268,7 @@ def _calibrated(model, calls: list[Arrays], quantize: str):
             content = mlir_quantize(bytes(measured), denylisted_nodes=_in_float(model, graph))
     except (RuntimeError, ValueError) as error:
         raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}") from error
-    quantized = _unpack(bytes(content))
+    quantized = unpack(bytes(content))
     for graph, op in _lstms(quantized):
         cell = graph.tensors[op.inputs[_CELL_STATE]].quantization
         cell.scale = np.clip(cell.scale, 2.0**-15, 2.0**-9)  # the kernel knows cells of up to 1, 2, ... 64
@@ -278,9 +284,9 @@ def _keep_own_scale(model, graph, lstm) -> None:
     own = out.quantization if lstm.inputs[_PROJECTION] >= 0 else hidden
     graph.tensors[lstm.inputs[_HIDDEN_STATE]].quantization = own
     if (own.scale, own.zeroPoint) != (out.quantization.scale, out.quantization.zeroPoint):
-        index = _tensor(graph, "lstm_output", out.shape, out.type)
+        index = add_tensor(graph, "lstm_output", out.shape, out.type)
         graph.tensors[index].quantization = own
-        rescale = _operator(model, "QUANTIZE", schema.QuantizeOptionsT(), [index], lstm.outputs[0])
+        rescale = new_operator(model, "QUANTIZE", schema.QuantizeOptionsT(), [index], lstm.outputs[0])
         lstm.outputs = [index]
         graph.operators.insert(graph.operators.index(lstm) + 1, rescale)
 
@@ -293,12 +299,14 @@ def _in_float(model, graph) -> set[str]:
         graph.tensors[t].name.decode()
         for number, op in enumerate(graph.operators)
         for t in op.outputs
-        if number in untouched or _name(model, op) not in _WEIGHTED
+        if number in untouched or operator_name(model, op) not in _WEIGHTED
     }
 
 
 def _spectrogram(model, graph) -> set[int]:
-    return spectrogram([(_name(model, op), op.inputs, op.outputs) for op in graph.operators], FUSED_NAMES)
+    return spectrogram(
+        [(operator_name(model, op), op.inputs, op.outputs) for op in graph.operators], FUSED_NAMES
+    )
 
 
 def _with_small_weights(model):
@@ -307,11 +315,11 @@ def _with_small_weights(model):
     for graph in model.subgraphs:
         untouched = _spectrogram(model, graph)
         for number, op in enumerate(graph.operators):
-            for place in () if number in untouched else places.get(_name(model, op), ()):
+            for place in () if number in untouched else places.get(operator_name(model, op), ()):
                 tensor = graph.tensors[op.inputs[place]] if op.inputs[place] >= 0 else None
                 if tensor is not None and model.buffers[tensor.buffer].data is not None:
                     _make_small(model, tensor)
-    _drop_unused(model)
+    drop_unused(model)
     return model
 
 
@@ -339,7 +347,7 @@ def _with_reset(model):
         graph.operators = [
             step
             for op in graph.operators
-            for step in ([*_reset(model, graph, op), op] if _name(model, op) == FUSED else [op])
+            for step in ([*_reset(model, graph, op), op] if operator_name(model, op) == FUSED else [op])
         ]
     return model
 
@@ -350,7 +358,7 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
     def constants(array: np.ndarray, blocks: int = 4) -> list[int]:
         # Blocks are columns here and rows there.
         parts = np.split(array, blocks, axis=-1)
-        return [_constant(model, graph, part.T.astype(np.float32, order="C")) for part in parts]
+        return [add_constant(model, graph, part.T.astype(np.float32, order="C")) for part in parts]
 
     inputs = [-1] * _PLACES
     inputs[0] = op.inputs[0]
@@ -364,56 +372,12 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
     if weights.gain is not None:
         inputs[_GAINS:_PLACES] = constants(weights.gain)
         model.operatorCodes[op.opcodeIndex].version = 3  # the first that has it
-    inputs[_HIDDEN_STATE] = _variable(graph, layer.cell.output_size)
-    inputs[_CELL_STATE] = _variable(graph, layer.units)
+    inputs[_HIDDEN_STATE] = add_variable(graph, layer.cell.output_size)
+    inputs[_CELL_STATE] = add_variable(graph, layer.units)
     op.inputs = inputs
     options = op.builtinOptions
     options.cellClip = layer.cell.cell_clip or 0.0
     options.fusedActivationFunction = _ACTIVATIONS[layer.cell.activation]
-
-
-def _constant(model, graph, array: np.ndarray) -> int:
-    """A new tensor with these numbers."""
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(array.tobytes(), np.uint8)
-    model.buffers.append(buffer)
-    index = _tensor(graph, "lstm_constant", array.shape, _TYPES[array.dtype.name])
-    graph.tensors[index].buffer = len(model.buffers) - 1
-    return index
-
-
-def _variable(graph, size: int) -> int:
-    """A new tensor (1, size) that keeps its content."""
-    index = _tensor(graph, "lstm_state", (1, size))
-    graph.tensors[index].isVariable = True
-    return index
-
-
-def _tensor(graph, name: str, shape, kind: int = schema.TensorType.FLOAT32) -> int:
-    """A new tensor without content."""
-    tensor = schema.TensorT()
-    tensor.name = f"{name}_{len(graph.tensors)}"
-    tensor.shape, tensor.type, tensor.buffer = list(shape), kind, 0
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
-
-
-def _values(model, graph, tensor: int) -> np.ndarray:
-    return np.frombuffer(bytes(model.buffers[graph.tensors[tensor].buffer].data), np.float32)
-
-
-def _drop_unused(model) -> None:
-    """Empty the buffers of constants that no operator reads: the stand-ins' weights."""
-    used: set[int] = set()
-    for graph in model.subgraphs:
-        tensors = {*graph.inputs, *graph.outputs}
-        for op in graph.operators:
-            tensors.update(op.inputs)
-        used.update(graph.tensors[t].buffer for t in tensors if t >= 0)
-    used.update(entry.buffer for entry in model.metadata or [])
-    for number, buffer in enumerate(model.buffers):
-        if number not in used:
-            buffer.data = None
 
 
 def _reset(model, graph, lstm) -> list:
@@ -423,68 +387,15 @@ def _reset(model, graph, lstm) -> list:
     for state in (lstm.inputs[_HIDDEN_STATE], lstm.inputs[_CELL_STATE]):
         tensor = graph.tensors[state]
         if tensor.type == schema.TensorType.FLOAT32:
-            found.append(_operator(model, "ZEROS_LIKE", schema.ZerosLikeOptionsT(), [state], state))
+            found.append(new_operator(model, "ZEROS_LIKE", schema.ZerosLikeOptionsT(), [state], state))
             continue
         # Zero may be any integer here: the state, cut off at it from above and below. No delegate takes
         # these two from the interpreter, which alone may write into a state.
-        kind = next(name for name, code in _TYPES.items() if code == tensor.type)
-        zero = _constant(model, graph, np.full(tensor.shape, tensor.quantization.zeroPoint[0], kind))
-        below = _tensor(graph, "lstm_below_zero", tensor.shape, tensor.type)
+        kind = next(name for name, code in TYPES.items() if code == tensor.type)
+        zero = add_constant(model, graph, np.full(tensor.shape, tensor.quantization.zeroPoint[0], kind))
+        below = add_tensor(graph, "lstm_below_zero", tensor.shape, tensor.type)
         graph.tensors[zero].quantization = graph.tensors[below].quantization = tensor.quantization
         options = schema.MaximumMinimumOptionsT()
-        found.append(_operator(model, "MINIMUM", options, [state, zero], below))
-        found.append(_operator(model, "MAXIMUM", options, [below, zero], state))
+        found.append(new_operator(model, "MINIMUM", options, [state, zero], below))
+        found.append(new_operator(model, "MAXIMUM", options, [below, zero], state))
     return found
-
-
-def _operator(model, name: str, options, inputs: list[int], output: int):
-    op = schema.OperatorT()
-    op.opcodeIndex = _code(model, getattr(schema.BuiltinOperator, name))
-    op.inputs, op.outputs = inputs, [output]
-    op.builtinOptions = options
-    op.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-    return op
-
-
-def _code(model, builtin: int) -> int:
-    """The index of a builtin operator among the model's codes, added if it is not there."""
-    for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == builtin:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = 1
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
-
-
-def _code_like(model, wanted) -> int:
-    """The index of an operator of another file among the model's codes, added if it is not there."""
-
-    def key(code) -> tuple:
-        return code.builtinCode, code.customCode, code.version
-
-    for index, code in enumerate(model.operatorCodes):
-        if key(code) == key(wanted):
-            return index
-    model.operatorCodes.append(wanted)
-    return len(model.operatorCodes) - 1
-
-
-def _bytes(buffer) -> bytes:
-    return bytes(bytearray(buffer.data))
-
-
-def _name(model, op) -> str:
-    code = model.operatorCodes[op.opcodeIndex]
-    return code.customCode.decode() if code.customCode else _NAMES[code.builtinCode]
-
-
-def _unpack(content: bytes):
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-
-
-def _pack(model) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
