@@ -21,7 +21,7 @@ from export.saved_model import to_saved_model
 from export.signature import Signature
 from export.step import StepSignature
 from export.verify import ExportReport, ParityError
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, open_engine
 from lstm_apps.runtime.seal import sealed
 
@@ -129,6 +129,10 @@ def _export(
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
+    if quantize not in (None, *form.QUANTIZE):
+        raise unknown_name("quantization", str(quantize), form.QUANTIZE)
+    if step and lengths:
+        raise InputError("A step file takes what comes, step by step: it has no lengths.")
     if quantize in ("int8", "int16x8") and form is tflite and representative_data is None:
         if inputs is None:
             raise InputError(f"{quantize} is calibrated on real data: give representative_data.")

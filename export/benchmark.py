@@ -1,6 +1,5 @@
 """The files of a run in every runtime that can be had: parity, the task's metric, latency."""
 
-import base64
 import json
 import re
 import shutil
@@ -61,7 +60,9 @@ class MicroEngine:
         rows = []
         for i in range(len(next(iter(checked.values())))):
             for place, name in enumerate(ins):
-                self._interpreter.set_input(checked[name][i : i + 1].astype(np.float32), place)
+                array = checked[name][i : i + 1]
+                whole = array.dtype.kind in "iu"
+                self._interpreter.set_input(array.astype(np.int32 if whole else np.float32), place)
             self._interpreter.invoke()
             rows.append({name: self._interpreter.get_output(place).copy() for place, name in enumerate(outs)})
         return {name: np.concatenate([row[name] for row in rows]) for name in outs}
@@ -113,25 +114,17 @@ class NodeEngine:
 
     def _ask(self, inputs: Arrays, repeat: int) -> tuple[Arrays, list[float]]:
         checked = check_inputs(inputs, self.inputs)
-        feeds = {
-            name: {"dims": a.shape, "data": base64.b64encode(a.astype("<f4").tobytes()).decode()}
-            for name, a in checked.items()
-        }
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
         try:
-            print(json.dumps({"feeds": feeds, "repeat": repeat}), file=to, flush=True)
+            print(json.dumps({"feeds": browser.to_json(checked), "repeat": repeat}), file=to, flush=True)
             answer = json.loads(back.readline() or '{"error": "it ended"}')
         except OSError as error:
             raise ModelFileError(f"{self._package} ended: {first_line(error)}") from error
         if "error" in answer:
             raise ModelFileError(f"{self._package} cannot run the file: {answer['error']}")
-        outputs = {
-            name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
-            for name, t in answer["outputs"].items()
-        }
-        return outputs, answer["ms"]
+        return browser.from_json(answer["outputs"]), answer["ms"]
 
 
 def _no_node(package: str) -> str:
@@ -172,6 +165,12 @@ RUNTIMES = {
 }
 
 
+def _first_chunk(engine, inputs: Arrays, chunk: int) -> Arrays:
+    """What a step file takes at the beginning: of one sequence, with states of zero."""
+    stream = Stream(engine)
+    return {**{name: a[:1, : stream.chunk or chunk] for name, a in inputs.items()}, **stream.state}
+
+
 def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
     """Measure every exported file of a run in every runtime for it.
 
@@ -199,8 +198,10 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
             engine: Any = None
             try:
                 engine = runtime.open(run.folder / row["file"])
-                elsewhere = hasattr(engine, "latencies") and not step  # measured without the way there
-                times = engine.latencies(inputs) if elsewhere else latencies(engine, inputs, chunk)
+                if hasattr(engine, "latencies"):  # measured there, without the way
+                    times = engine.latencies(_first_chunk(engine, inputs, chunk) if step else inputs)
+                else:
+                    times = latencies(engine, inputs, chunk)
                 if step:
                     run_stream = partial(Stream(engine).run, chunk=chunk)
                     error, scores = row["max_abs_error"], app.score_stream(features, data, run_stream)

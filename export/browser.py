@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,19 +97,32 @@ class BrowserEngine:
         return self._ask({name: a[:1] for name, a in inputs.items()}, calls)[1]
 
     def _ask(self, inputs: Arrays, repeat: int) -> tuple[Arrays, list[float]]:
-        feeds = {
-            name: {"dims": list(a.shape), "data": base64.b64encode(a.astype("<f4").tobytes()).decode()}
-            for name, a in inputs.items()
-        }
         try:
-            answer = self._page.evaluate("([feeds, repeat]) => run(feeds, repeat)", [feeds, repeat])
+            answer = self._page.evaluate("([feeds, repeat]) => run(feeds, repeat)", [to_json(inputs), repeat])
         except self._error as error:
             raise ModelFileError(f"{self._package} cannot run the file: {first_line(error)}") from error
-        outputs = {
-            name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
-            for name, t in answer["outputs"].items()
+        return from_json(answer["outputs"]), answer["ms"]
+
+
+def to_json(arrays: Arrays) -> dict[str, Any]:
+    """Arrays for JavaScript: whole numbers as int32, others as float32."""
+    kinds = {name: "int32" if a.dtype.kind in "iu" else "float32" for name, a in arrays.items()}
+    return {
+        name: {
+            "type": kinds[name],
+            "dims": list(a.shape),
+            "data": base64.b64encode(a.astype(np.dtype(kinds[name]).newbyteorder("<")).tobytes()).decode(),
         }
-        return outputs, answer["ms"]
+        for name, a in arrays.items()
+    }
+
+
+def from_json(tensors: dict[str, Any]) -> Arrays:
+    """Arrays of float32 from JavaScript."""
+    return {
+        name: np.frombuffer(base64.b64decode(t["data"]), "<f4").reshape(t["dims"])
+        for name, t in tensors.items()
+    }
 
 
 def _server(model: bytes, modules: Path) -> ThreadingHTTPServer:

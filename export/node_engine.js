@@ -1,12 +1,14 @@
 // Runs one ONNX file, node_engine.js FILE PACKAGE, with onnxruntime-node or the WebAssembly of
-// onnxruntime-web: a line of JSON in (float32 tensors in base64, how often to run), a line out.
+// onnxruntime-web: a line of JSON in (tensors in base64, how often to run), a line out.
 const ort = require(process.argv[3]);
 const readline = require("readline");
 
-function toTensor({ dims, data }) {
+const arrays = { float32: Float32Array, int32: Int32Array };
+
+function toTensor({ type, dims, data }) {
   const bytes = Buffer.from(data, "base64");
-  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  return new ort.Tensor("float32", values, dims);
+  const values = new arrays[type](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  return new ort.Tensor(type, values, dims);
 }
 
 function toJson({ dims, data }) {

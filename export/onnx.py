@@ -24,7 +24,6 @@ from export.onnx_scan import PLACEHOLDER, Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
-from lstm_apps.errors import unknown_name
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
@@ -56,8 +55,6 @@ def convert(
         quantize: None, or "int8": weights in int8, activations quantized as they come.
         representative: Not needed here.
     """
-    if quantize not in (None, *QUANTIZE):
-        raise unknown_name("quantization", str(quantize), QUANTIZE)
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
     scans = Scans(_converted)
 

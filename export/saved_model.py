@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,8 @@ class SavedModelEngine:
     """A SavedModel in TensorFlow, by the inputs of the Keras model. An `Engine` of `lstm_apps.runtime`."""
 
     def __init__(self, path: Path):
+        with suppress(ImportError):  # has the operators of a graph that takes text
+            import tensorflow_text  # noqa: F401
         try:
             self._model = tf.saved_model.load(str(path))
         except (OSError, ValueError, tf.errors.OpError) as error:

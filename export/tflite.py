@@ -37,7 +37,7 @@ from export.tflite_graph import (
     unpack,
 )
 from export.trace import is_zero, lstms_by
-from lstm_apps.errors import InputError, first_line, last_line, unknown_name
+from lstm_apps.errors import InputError, first_line, last_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import LSTM, kernels
 from lstm_apps.layers.gates import Gates, Variant, lstm_gates
@@ -70,8 +70,6 @@ def convert(
         quantize: None, "dynamic" (int8 weights), "int8" or "int16x8" (int16 activations, int8 weights).
         representative: The model with the data on which ranges of activations are measured.
     """
-    if quantize not in (None, *QUANTIZE):
-        raise unknown_name("quantization", str(quantize), QUANTIZE)
     marked: list[tuple[LSTM, Weights]] = []  # the layers that left a stand-in, once a trace
 
     def stand_in(layer, sequences, initial_state, mask, training):

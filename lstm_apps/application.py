@@ -236,8 +236,3 @@ def get(name: str) -> Application:
         raise unknown_name("application", name, _REGISTRY)
     module, attribute = _REGISTRY[name].split(":")
     return getattr(import_module(module), attribute)
-
-
-def register(name: str, location: str) -> None:
-    """Add an application of one's own: an `Application` found at "module:attribute"."""
-    _REGISTRY[name] = location

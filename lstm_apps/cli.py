@@ -340,7 +340,10 @@ def _train(config, folder: Path, resume: bool, formats: list[str]):
             _export(run, data, model, formats)
         _report(run, data, model)
     except KeyboardInterrupt:
-        err.print(f"\nInterrupted. Go on with: lstm-apps train {config.application} --resume --out {folder}")
+        again = f"lstm-apps train {config.application} --resume --out {folder}"
+        if formats:
+            again += f" --export {','.join(formats)}"
+        err.print(f"\nInterrupted. Go on with: {again}")
         raise typer.Exit(130) from None
     return run, data
 

@@ -26,14 +26,15 @@ class Keeper(keras.callbacks.Callback):
         self.run = run
         self.patience = patience
         self.state: dict[str, Any] = {"epochs_done": 0, "best": float("inf"), "waited": 0, "finished": False}
+        self.state["complete"] = False  # also what comes after the last epoch is done
 
     @property
     def _state_file(self) -> Path:
-        return self.run.checkpoint / "state.json"
+        return self.run.state_file
 
     @property
     def _latest(self) -> Path:
-        return self.run.checkpoint / "latest.keras"
+        return self.run.checkpoint / f"epoch_{self.state['epochs_done']}.keras"
 
     def resume(self) -> keras.Model | None:
         """The model as it was after the last finished epoch, or None where there is none."""
@@ -55,6 +56,14 @@ class Keeper(keras.callbacks.Callback):
         self.state["finished"] = self.model.stop_training or epoch + 1 == self.params["epochs"]
         self.run.checkpoint.mkdir(exist_ok=True)
         save_model(self.model, self._latest)
+        write_json(self._state_file, self.state)  # from now on it is this epoch's model that counts
+        for model in self.run.checkpoint.glob("*.keras"):
+            if model != self._latest:
+                model.unlink()
+
+    def complete(self) -> None:
+        """Mark the run as one to be evaluated and exported."""
+        self.state["complete"] = True
         write_json(self._state_file, self.state)
 
 

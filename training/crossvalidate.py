@@ -36,7 +36,7 @@ def cross_validate(
         "together": {"value", "interval"} where the application scores all folds as one.
 
     Raises:
-        InputError: The application has no folds on these data.
+        InputError: The application has no folds on these data; a fold's folder holds another training.
     """
     app = application.get(config.application)
     folds = app.folds(config.request)
@@ -46,9 +46,11 @@ def cross_validate(
     known: dict[str, dict[str, Any]] = {}  # what fitted baselines said, of folds that are done now
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
-        run = Run(folder / fold)
+        run, of_fold = Run(folder / fold), replace(config, fold=fold)
+        if run.config_file.is_file():
+            run.check_goes_on(of_fold)
         if not run.metrics:
-            run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
+            run = fit(of_fold, run.folder, run.config_file.is_file(), verbose)
             data = run.load_data()
             evaluate(run, data, keras_run(run.load_model()), progress)
             known[fold] = data.baselines

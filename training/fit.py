@@ -35,7 +35,7 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     run = Run(Path(folder))
     app = application.get(config.application)
     _check_folder(run, config, resume)
-    data = app.load(config.request)
+    data = run.load_data() if resume else app.load(config.request)
     features = app.fit_features(data)
     run.folder.mkdir(parents=True, exist_ok=True)
     run.write_config(config, features, data, environment())
@@ -71,6 +71,7 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     finished = keras.models.load_model(run.model_file)
     run.write_features(app.finish(finished, features, data))
     save_model(finished, run.model_file)
+    keeper.complete()
     return run
 
 
@@ -129,8 +130,4 @@ def _check_folder(run: Run, config: Config, resume: bool) -> None:
         return
     if not resume:
         raise InputError(f"{run.folder} holds a run already; --resume goes on with it, --out names another.")
-    if run.config.to_dict() != config.to_dict():
-        changed = [k for k, v in config.to_dict().items() if run.config.to_dict()[k] != v]
-        raise InputError(
-            f"{run.folder} was begun with another {', '.join(changed)}; it cannot go on with these."
-        )
+    run.check_goes_on(config)

@@ -50,6 +50,10 @@ class Run:
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint"
 
+    @property
+    def state_file(self) -> Path:
+        return self.checkpoint / "state.json"
+
     @classmethod
     def open(cls, folder: Path) -> "Run":
         """An existing run; a folder that is none is an InputError."""
@@ -90,6 +94,14 @@ class Run:
         file = self.folder / "export.json"
         return read_json(file) if file.is_file() else []
 
+    def check_goes_on(self, config: Config) -> None:
+        """InputError unless the run was begun with this configuration."""
+        begun = self.config.to_dict()
+        if changed := [k for k, v in config.to_dict().items() if begun[k] != v]:
+            raise InputError(
+                f"{self.folder} was begun with another {', '.join(changed)}; it cannot go on with these."
+            )
+
     def load_data(self) -> Data:
         """The run's data, split as in training; InputError if the file has changed since."""
         data = self.application.load(self.config.request)
@@ -107,6 +119,11 @@ class Run:
 
         if not self.model_file.is_file():
             raise InputError(f"{self.folder} has no model.keras: its training has not finished an epoch.")
+        if self.state_file.is_file() and not read_json(self.state_file).get("complete"):
+            raise InputError(
+                "The training was interrupted. Go on with: "
+                f"lstm-apps train {self.config.application} --resume --out {self.folder}"
+            )
         model = keras.models.load_model(self.model_file, compile=False)
         app = self.application
         return with_outputs(model, {*app.outputs, *app.stream_outputs})

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ class Sentence:
     text: str
     score: float  # -4, most negative, to 4, most positive
     document: str  # where it is from; of itself, if that is not known
-    source: str = ""  # which collection
     weight: float = 1.0  # in training
 
     @property
@@ -41,7 +41,7 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
 
     Args:
         path: See `LAYOUT`; may be compressed by gzip.
-        columns: The names of the columns "text" and "target", and of "document", "source" and "weight",
+        columns: The names of the columns "text" and "target", and of "document" and "weight",
             which may be missing.
 
     Raises:
@@ -67,7 +67,6 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
                     text,
                     _score(row[target], where),
                     str(row.get(columns["document"]) or _key(text)),
-                    str(row.get(columns["source"]) or ""),
                     _weight(row.get(columns["weight"]), where),
                 )
             )
@@ -117,7 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict]]:
             yield from enumerate(map(json.loads, filter(str.strip, text.splitlines())), 1)
         else:
             yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is no table of texts: {first_line(error)}") from error

@@ -212,8 +212,8 @@ class BeatStream:
         """Beats that the next piece of the ECG completes.
 
         Args:
-            raw: (signal, rate), any length; the rate of the first piece is that of all. Where it is NaN the
-                lead was off: its last value goes on, and so does the time.
+            raw: (signal, rate), of any length but 0; the rate of the first piece is that of all. Where it is
+                NaN the lead was off: its last value goes on, and so does the time.
 
         Returns:
             One dict a beat: "time" (s since the beginning), "label", "probability".
@@ -227,7 +227,8 @@ class BeatStream:
         found, usual = [], self._features.window.usual
         for peak in self._detector.push(signal):
             self._peaks.append(peak)
-            if len(self._peaks) >= 2:
+            # Of a beat more than a minute ago, while the lead was off, the signal is gone.
+            if len(self._peaks) >= 2 and self._peaks[-2] >= self._begin:
                 found.append(self._label(rate))
             self._peaks = self._peaks[-usual - 3 :]
         keep = int((usual + 4) * _SLOWEST * rate)

@@ -123,7 +123,7 @@ class KeywordFeatures:
 
 class Spikes:
     """Words in a sequence of frames: a word is heard where its probability is the highest and over the
-    threshold, once until another is, or until it was not for `SAME_WORD` seconds."""
+    threshold, once until another is, or until it was not for `same_word` seconds."""
 
     def __init__(self, features: KeywordFeatures):
         self._features = features
@@ -178,7 +178,7 @@ class KeywordStream:
         """Words that the next piece of sound completes.
 
         Args:
-            raw: As `read_audio`, of any length; the rate of the first piece is that of all.
+            raw: As `read_audio`, of any length but 0; the rate of the first piece is that of all.
 
         Returns:
             One dict a word: "word", "time" (s since the beginning, when it was recognised), "probability".

@@ -4,6 +4,7 @@ import csv
 import gzip
 import lzma
 import math
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,7 @@ def _csv_columns(
                     )
                 for name, place in zip(wanted, places, strict=True):
                     columns[name].append(row[place])
-    except (UnicodeDecodeError, csv.Error, OSError, EOFError, lzma.LZMAError) as error:
+    except (UnicodeDecodeError, csv.Error, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"{path} is not a readable CSV file: {error}.") from error
     return columns, str(path)
 
@@ -92,6 +93,8 @@ def parse_times(cells: list, column: str, where: str) -> np.ndarray:
                 moment = datetime.fromisoformat(cell.strip())
             if moment is not None and moment.tzinfo is not None:
                 moment = moment.astimezone(UTC).replace(tzinfo=None)
+            if isinstance(cell, int | float | np.number):
+                raise TypeError("a number may count anything since any day")
             times[row - 1] = np.datetime64(cell if moment is None else moment, "s")
         except (ValueError, TypeError) as error:
             raise InputError(
@@ -124,8 +127,8 @@ NEVER = np.iinfo(np.int64).min
 
 
 def read_parquet(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray]:
-    """Columns of the Parquet table `name` or `clif_name` of a folder; times are seconds since 1970, `NEVER`
-    where there is none.
+    """Columns of the Parquet table `name` or `clif_name` of a folder; times, whose names end in "_dttm" in
+    CLIF, are seconds since 1970, `NEVER` where there is none.
 
     Raises:
         InputError: No such table, or without a column.
@@ -145,14 +148,16 @@ def read_parquet(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray
         missing = sorted(set(columns) - set(table.column_names))
         if missing:
             raise InputError(f"{file} has no column {missing[0]!r}.")
-        return {name: _array(table[name]) for name in columns}
+        return {name: _array(table[name], name.endswith("_dttm")) for name in columns}
     except (pyarrow.ArrowException, OSError, TypeError) as error:
         raise InputError(f"{file} is no table that can be read: {first_line(error)}") from error
 
 
-def _array(column: Any) -> np.ndarray:
+def _array(column: Any, is_time: bool) -> np.ndarray:
     import pyarrow
 
+    if is_time and not pyarrow.types.is_timestamp(column.type):
+        column = column.cast(pyarrow.timestamp("s"))  # of dates and text; an ArrowException for others
     if pyarrow.types.is_timestamp(column.type):
         seconds = column.cast(pyarrow.timestamp("s", column.type.tz), safe=False).cast(pyarrow.int64())
         return seconds.fill_null(NEVER).to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_folder
-from lstm_apps.features.table import parse_numbers, parse_times, read_columns, read_parquet
+from lstm_apps.features.table import NEVER, parse_numbers, parse_times, read_columns, read_parquet
 
 
 class Vital(NamedTuple):
@@ -112,11 +112,15 @@ def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     )
     ids, seconds = found["hospitalization_id"].astype(str), found["recorded_dttm"]
     names, values = found["vital_category"].astype(str), found["vital_value"].astype(float)
+    timed = seconds != NEVER
+    if not timed.all():
+        warnings.warn(f"{int((~timed).sum())} reading(s) without a time are left out.", stacklevel=2)
     arterial = np.array(["art" in str(n).lower() for n in found["vital_name"]], bool)
     order = np.lexsort((~arterial, names, seconds, ids))
     first = np.ones(len(order), bool)
     first[1:] = np.any([k[order][1:] != k[order][:-1] for k in (ids, seconds, names)], axis=0)
     kept = order[first]
+    kept = kept[timed[kept]]
     return ids[kept], seconds[kept], names[kept], values[kept]
 
 
@@ -143,9 +147,8 @@ def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS)
     if not ok.any():
         raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
     return {
-        p: Readings.of(seconds[mine], names[mine], values[mine], bounds)
+        p: Readings.of(seconds[patients == p], names[patients == p], values[patients == p], bounds)
         for p in dict.fromkeys(patients[ok].tolist())
-        if (mine := patients == p).any()
     }
 
 

@@ -13,16 +13,18 @@ from lstm_apps.forecasting.calibration import spread, spread_factors
 
 # What a statistical model is fitted on, in longest seasons before the origin: recent habits count.
 _FIT_SEASONS = 8
+# How many of the longest seasons are averaged, where the training part has so many.
+_CYCLES = 4
 # How often it is fitted anew on the way through the test part, in origins.
 _REFIT = 28
 
 
-def names(seasons: tuple[int, ...] = (24, 168)) -> tuple[str, ...]:
+def names(seasons: tuple[int, ...] = (24, 168), cycles: int = _CYCLES) -> tuple[str, ...]:
     """The baselines' names for series with these seasons, in the order they are computed."""
     naive = [f"seasonal naive ({s} steps)" for s in seasons]
     return (
         *naive,
-        f"mean of 4 seasons ({seasons[-1]} steps)",
+        f"mean of {cycles} seasons ({seasons[-1]} steps)",
         _statistical_name(seasons),
         "gradient-boosted trees",
     )
@@ -32,10 +34,14 @@ def forecasts(
     features: ForecastFeatures, split: TimeSplit, origins: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Each baseline's name and its quantiles (origins, horizon, quantiles) on the test part."""
-    name = iter(names(features.seasons))
+    longest = features.seasons[-1]
+    cycles = next(
+        k for k in range(_CYCLES, 0, -1) if k == 1 or len(_past(features, split, origins, longest, k))
+    )
+    name = iter(names(features.seasons, cycles))
     for season in features.seasons:
         yield next(name), _seasonal(features, split, origins, season, cycles=1)
-    yield next(name), _seasonal(features, split, origins, features.seasons[-1], cycles=4)
+    yield next(name), _seasonal(features, split, origins, longest, cycles)
     yield next(name), _statistical(features, split.test, origins)
     yield next(name), _trees(features, split, origins)
 
@@ -45,7 +51,7 @@ def _seasonal(
 ) -> np.ndarray:
     """The mean of the last `cycles` values at the same phase, with the quantiles that its errors
     had in the training part, at the same phase of the shortest season and step of the horizon."""
-    horizon, every = features.horizon, features.seasons[0]
+    horizon = features.horizon
     back = np.maximum(1, np.arange(horizon) // season + 1) * season
 
     def point(part: Part, at: np.ndarray) -> np.ndarray:
@@ -53,14 +59,22 @@ def _seasonal(
         return np.mean([part.values[steps - back - k * season] for k in range(cycles)], axis=0)
 
     train = split.train
-    reach = (cycles + horizon // season) * season
-    phase = (origins[0] - reach) % every
-    past = train.origins(reach + phase, horizon)
-    past = past[past % every == origins[0] % every]
+    past = _past(features, split, origins, season, cycles)
     steps = past[:, None] + np.arange(horizon)
     errors = np.where(train.series.measured[steps], train.values[steps] - point(train, past), np.nan)
     spread = np.nanquantile(errors, features.quantiles, axis=0).T  # (horizon, quantiles)
     return point(split.test, origins)[:, :, None] + spread
+
+
+def _past(
+    features: ForecastFeatures, split: TimeSplit, origins: np.ndarray, season: int, cycles: int
+) -> np.ndarray:
+    """Origins in the training part, at the phase of those to forecast from, with `cycles` seasons before."""
+    every = features.seasons[0]
+    reach = (cycles + features.horizon // season) * season
+    phase = (origins[0] - reach) % every
+    past = split.train.origins(reach + phase, features.horizon)
+    return past[past % every == origins[0] % every]
 
 
 def _statistical_name(seasons: tuple[int, ...]) -> str:

@@ -132,6 +132,8 @@ class Ecg(Application):
                 raise unknown_name("record of the training part", request.fold, train_names)
             test_names = [request.fold]
             train_names = [n for n in train_names if n != request.fold]
+            if not train_names:
+                raise InputError(f"Beside {request.fold} there is no record to learn from.")
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for b in _leads(paths[n])]

@@ -51,9 +51,9 @@ def _best(grid: list[Any], table: np.ndarray, known: np.ndarray, patient: np.nda
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    folds = GroupKFold(min(_FOLDS, len(set(patient))))
     if len(set(patient)) < 2:
         return grid[0]
+    folds = GroupKFold(min(_FOLDS, len(set(patient))))
 
     def quality(model: Any) -> float:
         found = cross_val_predict(model, table, known, groups=patient, cv=folds)

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,12 @@ class Cohort:
     held_out: bool  # whether members see their own group, to be judged, or the others, to learn
 
     def group(self, patient: str) -> int:
+        return self._groups[patient]
+
+    @cached_property
+    def _groups(self) -> dict[str, int]:
         patients = sorted({c.stay.patient for c in self.courses}, key=_shuffled)
-        return patients.index(patient) % MEMBERS
+        return {patient: place % MEMBERS for place, patient in enumerate(patients)}
 
 
 class Vitals(Application):

@@ -156,12 +156,13 @@ class LSTM(keras.layers.RNN):
             x: (batch, time, features).
             mask: (batch, time) of booleans, or None. At a masked step the gates are what they
                 would have been; cell and hidden state are those carried over it.
-            initial_state: `[h, c]`, each (batch, units); by default zeros, or the layer's own
+            initial_state: `[h, c]`, each (batch, units), h as "hidden"; by default zeros, or the layer's own
                 state if it is stateful (which stays as it is).
 
         Returns:
             "forget", "input", "candidate", "output", "cell", "hidden", each (batch, time, units),
-            in the order the layer runs: backwards in time with `go_backwards`, as its output is.
+            "hidden" with `projection_units` (batch, time, projection_units); in the order the layer
+            runs: backwards in time with `go_backwards`, as its output is.
         """
         x = ops.cast(ops.convert_to_tensor(x), self.variable_dtype)
         if not self.built:

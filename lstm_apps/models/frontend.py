@@ -52,6 +52,7 @@ class SpecAugment(keras.layers.Layer):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
         self.time_mask, self.band_mask = time_mask, band_mask
+        self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
@@ -91,7 +92,7 @@ class SpecAugment(keras.layers.Layer):
         return keras.random.uniform((ops.shape(x)[0], 1), low, high, seed=self.random)
 
     def get_config(self):
-        names = ("warp", "tilt", "masks", "time_mask", "band_mask")
+        names = ("warp", "tilt", "masks", "time_mask", "band_mask", "seed")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 

@@ -7,8 +7,6 @@ from keras import ops
 from lstm_apps.layers import LSTM
 
 _register = keras.saving.register_keras_serializable(package="lstm_apps")
-# How fast a score, from -4 to 4, turns into certainty: the log odds of a score of 1.
-CERTAINTY = 1.5
 # Of hashing: primes, and how much faster than all else the weights of phrases learn.
 _SPREAD, _BESIDE, _PACE = 8191, 7919, 10.0
 
@@ -77,14 +75,22 @@ class Phrases(keras.layers.Layer):
 
 
 def text_classifier(
-    *, vocabulary: int, units: int, layers: int, dropout: float, members: int, embedding: int = 96
+    *,
+    vocabulary: int,
+    units: int,
+    layers: int,
+    dropout: float,
+    members: int,
+    certainty: float,
+    embedding: int = 96,
 ) -> keras.Model:
     """Build the classifier: the mean of `members` networks that are trained side by side, and of that and
     the linear model of `Phrases`, as Mesnil et al. (2014) found the two to complement each other.
 
     Input "tokens" (batch, time) int32, numbers of pieces, 0 for padding at the end. Outputs "log_odds" of
     being positive, (batch, 1), and "score", (batch, 1); for the losses, by which each learns by itself,
-    "member_log_odds" and "member_scores", both (batch, members + 1), phrases last.
+    "member_log_odds" and "member_scores", both (batch, members + 1), phrases last. `certainty` is the log
+    odds of a score of 1.
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
 
@@ -112,7 +118,7 @@ def text_classifier(
 
     outputs = {
         # What both say: the class learns from what is certain, the score from how strong it is.
-        "log_odds": together((log_odds + CERTAINTY * scores) / 2),
+        "log_odds": together((log_odds + certainty * scores) / 2),
         "score": together(scores),
         "member_log_odds": log_odds,
         "member_scores": scores,

@@ -35,7 +35,7 @@ MEMBERS = 3
 # Augmentation: other pieces of the same words (Kudo 2018), and words that are not there.
 SAMPLING, DROPPED = 0.4, 0.1
 SCORE_LOSS = 0.3  # beside the class
-_CERTAINTY = 1.5
+CERTAINTY = 1.5  # how fast a score, from -4 to 4, turns into one: the log odds of a score of 1
 _CHECKS = 16
 _MOST_CUT = 0.02  # share of texts that may be longer than what is read of them
 
@@ -52,7 +52,6 @@ class Sentiment(Application):
         "text": "text",
         "target": "score",
         "document": "document",
-        "source": "source",
         "weight": "weight",
     }
     metrics = (ACCURACY, CORRELATION, ELSEWHERE)
@@ -112,6 +111,7 @@ class Sentiment(Application):
             layers=layers,
             dropout=dropout,
             members=MEMBERS,
+            certainty=CERTAINTY,
         )
 
     def loss(self, features: TextFeatures):
@@ -224,7 +224,7 @@ class SentenceExamples:
             tokens = self._sampled([s.text for s in chosen], rng)
         score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS + 1, axis=1)
         weight = np.array([s.weight for s in chosen], np.float32)
-        targets = {"member_log_odds": 1 / (1 + np.exp(-_CERTAINTY * score)), "member_scores": score}
+        targets = {"member_log_odds": 1 / (1 + np.exp(-CERTAINTY * score)), "member_scores": score}
         return {"tokens": tokens}, targets, {"member_log_odds": weight, "member_scores": SCORE_LOSS * weight}
 
     def _sampled(self, texts: list[str], rng: np.random.Generator) -> np.ndarray:

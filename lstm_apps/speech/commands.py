@@ -60,6 +60,9 @@ class SpeechCommands(Application):
             found.path, recordings, request.fold, official=provenance["source"] == self.dataset
         )
         words = sorted({r.label for r in train})
+        for name, part in (("training", train), ("validation", validation), ("test", test)):
+            if not part:
+                raise InputError(f"The {name} part has no recording; they were split {how}.")
         for part in (validation, test):
             if unknown := sorted({r.label for r in part} - set(words)):
                 raise InputError(f"No recording of {', '.join(unknown)} is left for training.")
@@ -88,8 +91,8 @@ class SpeechCommands(Application):
                 raise unknown_name("speaker", fold, speakers)
             test = [r for r in recordings if r.speaker == fold]
             others = [r for r in recordings if r.speaker != fold]
-            train, validation, more = by_group(others, lambda r: r.file.name, 0.1, 0.0)
-            return (train + more, validation, test), f"test: {fold}; validation: a tenth of the others' takes"
+            train, validation, _ = by_group(others, lambda r: r.file.name, 0.1, 0.0)
+            return (train, validation, test), f"test: {fold}; validation: a tenth of the others' takes"
         if official:
             test = [r for r in recordings if r.take < 5]
             validation = [r for r in recordings if 5 <= r.take < 10]
@@ -97,7 +100,7 @@ class SpeechCommands(Application):
             return (train, validation, test), "official: takes 0 to 4 to test; 5 to 9 to validate"
         lists = [folder / f"{part}_list.txt" for part in ("validation", "testing")]
         if all(file.is_file() for file in lists):  # as Speech Commands has them
-            names = [set(file.read_text(encoding="utf-8").split()) for file in lists]
+            names = [set(map(str.strip, file.read_text(encoding="utf-8").splitlines())) for file in lists]
             parts: list[list[Recording]] = [[], [], []]
             for r in recordings:
                 name = r.file.relative_to(folder).as_posix()
@@ -250,7 +253,8 @@ class RecordingExamples:
     def _window(self, begin: int, end: int) -> tuple[int, int]:
         """Frames in which a word should be found: from its second half to the clip's tail after it."""
         hop = self.features.spectrogram.hop
-        return (begin + end) // 2 // hop, (end + self.features.tail_samples) // hop
+        last = self.features.clip // hop - 1  # of a word that the clip does not hold
+        return min((begin + end) // 2 // hop, last), (end + self.features.tail_samples) // hop
 
 
 SPEECH_COMMANDS = SpeechCommands()

@@ -7,7 +7,7 @@ from wards import write_ward
 from lstm_apps.data import sources
 from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
-from lstm_apps.features.vitals import VitalsFeatures
+from lstm_apps.features.vitals import VitalsFeatures, read_clif_vitals
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
 T0 = np.datetime64("2120-03-01T00:00:00")
@@ -70,6 +70,27 @@ def test_broken_clif_is_a_sentence(tmp_path):
     (folder / "clif_vitals.parquet").write_bytes((folder / "clif_vitals.parquet").read_bytes()[:300])
     with pytest.raises(InputError, match="clif_vitals"):
         read_stays(folder, {})
+
+
+def test_readings_without_a_time_are_left_out_and_times_may_be_text(tmp_path):
+    columns = {
+        "hospitalization_id": ["h1", "h1", "h2"],
+        "recorded_dttm": ["2020-01-01 01:00:00", None, "2020-01-01 02:00:00"],
+        "vital_name": ["HR"] * 3,
+        "vital_category": ["heart_rate"] * 3,
+        "vital_value": [80.0, 81.0, 82.0],
+    }
+    with pytest.warns(UserWarning, match="1 reading.* without a time"):
+        _, seconds, _, values = read_clif_vitals(write_clif(tmp_path / "a", vitals=columns))
+    assert values.tolist() == [80, 82]
+    assert seconds.astype("datetime64[s]").astype(str).tolist() == [
+        "2020-01-01T01:00:00",
+        "2020-01-01T02:00:00",
+    ]
+    with pytest.raises(InputError, match="clif_vitals"):
+        read_clif_vitals(
+            write_clif(tmp_path / "b", vitals={**columns, "recorded_dttm": ["at one", None, "x"]})
+        )
 
 
 def test_a_long_table_with_events(tmp_path):

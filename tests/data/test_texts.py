@@ -1,6 +1,7 @@
 """Tables of texts as people have them."""
 
 import csv
+import gzip
 import json
 
 import pytest
@@ -62,7 +63,9 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(InputError, match="no file"):
         read_sentences(tmp_path / "none.csv", COLUMNS)
     broken = tmp_path / "broken.json"
-    for content in (b"[{", b"[1, 2]", b"\xff\xfe{}"):
+    damaged = bytearray(gzip.compress(b"text,score\n" + bytes(range(32, 127)) * 9))
+    damaged[20:30] = b"0123456789"
+    for content in (b"[{", b"[1, 2]", b"\xff\xfe{}", bytes(damaged)):
         broken.write_bytes(content)
         with pytest.raises(InputError):
             read_sentences(broken, COLUMNS)

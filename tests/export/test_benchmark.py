@@ -140,3 +140,31 @@ def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):
             assert row["metrics"]["MASE"] == pytest.approx(run.metrics["MASE"]["model"], rel=1e-3)
         else:
             assert row.get("reason") or row["max_abs_error"] < 1e-4
+
+
+def whole_numbers() -> keras.Model:
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    keras.utils.set_random_seed(1)
+    return keras.Model(tokens, keras.layers.Dense(2)(LSTM(4)(keras.layers.Embedding(9, 3)(tokens))))
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime-node", "onnxruntime-web", "onnxruntime-web in Chromium"])
+def test_javascript_takes_whole_numbers(runtime, tmp_path):
+    if reason := benchmark.RUNTIMES[runtime].missing():
+        pytest.skip(reason)
+    tokens = np.arange(12, dtype=np.int32).reshape(2, 6) % 9
+    keras_model = whole_numbers()
+    report = export.to_onnx(keras_model, tmp_path / "m.onnx", inputs=tokens)
+    with closing(benchmark.RUNTIMES[runtime].open(report.path)) as engine:
+        (found,) = engine.run({"tokens": tokens}).values()
+    np.testing.assert_allclose(found, keras_model(tokens), atol=1e-6)
+
+
+def test_a_step_is_timed_where_it_runs(tmp_path):
+    if reason := benchmark._no_node("onnxruntime-node"):
+        pytest.skip(reason)
+    report = export.to_onnx(model(), tmp_path / "m.onnx", step=True, inputs=examples(2))
+    with closing(benchmark.NodeEngine(report.path, "onnxruntime-node")) as engine:
+        chunk = benchmark._first_chunk(engine, {"x": examples(2)}, 1)
+        assert chunk["x"].shape == (1, 1, 4)
+        assert len(engine.latencies(chunk, 20)) == 20

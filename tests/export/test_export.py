@@ -253,3 +253,13 @@ def test_a_tflite_file_has_a_form_for_each_length(tmp_path):
     with pytest.raises(InputError, match="expected one shorter"):
         export.to_tflite(model, tmp_path / "five.tflite", lengths=(24,), **how)
     assert not (tmp_path / "five.tflite").exists()
+
+
+@each_form
+def test_what_no_form_has_is_refused(write, file, operator, tmp_path):
+    with pytest.raises(InputError, match="int8"):
+        write(MODELS["last"](), tmp_path / file, quantize="int-8")
+    if write is export.to_tflite:
+        with pytest.raises(InputError, match="no lengths"):
+            write(MODELS["sequences"](), tmp_path / file, step=True, lengths=(3,))
+    assert list(tmp_path.iterdir()) == []

@@ -155,3 +155,13 @@ def test_another_window_is_read_from_the_file():
     read.predict(run, (SIGNAL, RATE))
     assert widths == [len(other.mean)]
     assert widths[0] != SEEN
+
+
+def test_after_a_minute_without_the_lead_beats_are_told_again():
+    pieces = np.array_split(SIGNAL, 40)
+    off = [np.full(RATE, np.nan)] * 90
+    before, after = sum(map(len, pieces[:20])) / RATE, sum(map(len, pieces[:20])) / RATE + 90
+    told = of_stream([*pieces[:20], *off, *pieces[20:]])
+    whole = of_stream(pieces)
+    assert [t for t in told if t < before - 1] == [t for t in whole if t < before - 1]
+    assert [t - 90 for t in told if t > after + 10] == pytest.approx([t for t in whole if t > before + 10])

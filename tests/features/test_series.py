@@ -50,6 +50,7 @@ def test_offsets_are_turned_to_utc():
         ({"x": [1], "v": [1]}, "no column 't'; it has: x, v"),
         ({"t": ["2020-01-01T00", "yesterday"], "v": [1, 2]}, "row 2: 't' is 'yesterday', expected a time"),
         ({"t": ["2020-01-01T00", ""], "v": [1, 2]}, "row 2"),
+        ({"t": [1290808800000, 1290812400000], "v": [1, 2]}, "expected a time in ISO 8601"),
         ({"t": ["2020-01-01T00", "2020-01-01T00"], "v": [1, 2]}, "1 repeated time"),
         ({"t": ["2020-01-01T01", "2020-01-01T00"], "v": [1, 2]}, "out of order"),
         (
@@ -80,6 +81,11 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"t,v\n" + b"2020-01-01,1\n" * 1000)[:30])
     with pytest.raises(InputError, match="not a readable CSV"):
         read_series(tmp_path / "cut.csv.gz", "t", "v")
+    damaged = bytearray(gzip.compress(b"t,v\n" + b"2020-01-01,1\n" * 1000))
+    damaged[20:30] = b"0123456789"
+    (tmp_path / "damaged.csv.gz").write_bytes(damaged)
+    with pytest.raises(InputError, match="not a readable CSV"):
+        read_series(tmp_path / "damaged.csv.gz", "t", "v")
     (tmp_path / "ragged.csv").write_text("t,v\n2020-01-01,1\n2020-01-02\n")
     with pytest.raises(InputError, match="line 3: 1 fields, expected 2"):
         read_series(tmp_path / "ragged.csv", "t", "v")

@@ -1,5 +1,7 @@
 """The application as the contract sees it, on the small household and on the real one."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from households import household, write_csv
@@ -141,3 +143,22 @@ def test_seasonal_naive_is_yesterday(real):
         (quantiles[:, :, 2] - yesterday), axis=0
     )  # the errors' median, hour by hour: the same each day
     np.testing.assert_allclose(quantiles[:, :, 2] - yesterday, np.tile(median_error, (10, 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "cycles"), [("7D", 260, 3), ("M", 70, 3), ("h", 35 * 24, 3), ("h", 60 * 24, 4)]
+)
+def test_a_short_series_has_the_baselines_that_fit(tmp_path, step, steps, cycles):
+    begin = np.datetime64("2015-01-05T00") if step != "M" else np.datetime64("2015-01")
+    unit = {"7D": np.timedelta64(7, "D"), "M": np.timedelta64(1, "M"), "h": np.timedelta64(1, "h")}[step]
+    times = (begin + np.arange(steps) * unit).astype("M8[s]")
+    values = 10 + np.random.default_rng(0).normal(0, 1, steps)
+    data = ENERGY.load(Request(str(write_csv(tmp_path / "a.csv", times, values))))
+    features = ENERGY.fit_features(data)
+    split = TimeSplit(data.train, data.validation, data.test)
+    origins = ENERGY._test_examples(features, data).origins
+    found = list(islice(baselines.forecasts(features, split, origins), len(features.seasons) + 1))
+    assert found[-1][0] == f"mean of {cycles} seasons ({features.seasons[-1]} steps)"
+    for _, quantiles in found:
+        assert quantiles.shape == (len(origins), features.horizon, len(features.quantiles))
+        assert np.isfinite(quantiles).all()

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from lstm_apps.application import Request
+from lstm_apps.data import hearts
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart
+from lstm_apps.errors import InputError
 from lstm_apps.features.beats import WINDOW, beat_table, seen
-from lstm_apps.healthcare import ecg_baselines
+from lstm_apps.healthcare import ecg, ecg_baselines
 from lstm_apps.healthcare.ecg import ECG, FROM_SIGNAL, NONE, Beats, _scores
 
 
@@ -74,3 +76,17 @@ def test_other_leads_serve_for_training_only(tmp_path):
     assert all(found == ([0] if name == "b" else [0, 1]) for name, found in leads.items())  # b's is flat
     assert not {b.record for b in data.test} & set(leads)
     assert sum(data.provenance["beats"]["train"].values()) == 119 * len(leads)  # each beat once
+
+
+def test_baselines_of_one_patient_are_not_tuned():
+    table, known, patient = np.zeros((4, 2)), np.array(list("NNVV")), np.array(["a"] * 4)
+    assert ecg_baselines._best(["first", "second"], table, known, patient) == "first"
+
+
+def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):
+    folder = hearts.write_records(tmp_path, records=3, beats=60)
+    names = sorted(p.stem for p in folder.glob("*.hea"))
+    monkeypatch.setattr(ecg, "DS1", names[:1])
+    monkeypatch.setattr(ecg, "DS2", names[1:])
+    with pytest.raises(InputError, match="no record to learn from"):
+        ECG.load(Request(str(folder), fold=names[0]))

@@ -65,7 +65,9 @@ def test_places_stay_in_the_table_for_the_largest_numbers():
 
 def small():
     keras.utils.set_random_seed(0)
-    model = text_classifier(vocabulary=VOCABULARY, units=4, layers=1, dropout=0.1, members=2, embedding=6)
+    model = text_classifier(
+        vocabulary=VOCABULARY, units=4, layers=1, dropout=0.1, members=2, certainty=1.5, embedding=6
+    )
     layer = model.get_layer("phrases")
     layer.set_weights([np.random.default_rng(2).normal(0, 0.1, w.shape) for w in layer.get_weights()])
     return model

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recordings import write_recordings
 
 from lstm_apps.application import Request
 from lstm_apps.data.recordings import Recording
 from lstm_apps.errors import InputError
+from lstm_apps.features.keywords import KeywordFeatures
+from lstm_apps.features.mel import LogMel
 from lstm_apps.speech.baselines import warping_distances
-from lstm_apps.speech.commands import SPEECH_COMMANDS
+from lstm_apps.speech.commands import SPEECH_COMMANDS, RecordingExamples
 
 
 def recordings(speakers, takes=50):
@@ -53,18 +56,39 @@ def test_many_speakers_are_split_by_speaker_and_unknown_ones_are_not_made_up():
 
 
 def test_lists_of_a_folder_are_followed(tmp_path):
-    (tmp_path / "testing_list.txt").write_text("one_a_0.wav\ntwo_b_3.wav\n")
+    (tmp_path / "testing_list.txt").write_text("one_a_0.wav\ntwo_b_3.wav\nturn left/a_0.wav\n")
     (tmp_path / "validation_list.txt").write_text("one_a_1.wav\n")
     records = [
         Recording(tmp_path / r.file, r.label, r.speaker, r.take, r.rate, r.seconds)
         for r in recordings("ab", takes=4)
     ]
+    records.append(Recording(tmp_path / "turn left" / "a_0.wav", "turn left", "a", 0, 8000, 0.5))
     parts, _ = split(records, folder=tmp_path)
     assert [sorted(r.file.name for r in part) for part in parts[1:]] == [
         ["one_a_1.wav"],
-        ["one_a_0.wav", "two_b_3.wav"],
+        ["a_0.wav", "one_a_0.wav", "two_b_3.wav"],
     ]
-    assert len(parts[0]) == len(records) - 3
+    assert len(parts[0]) == len(records) - 4
+
+
+def test_lists_of_other_recordings_leave_a_part_empty(tmp_path):
+    write_recordings(tmp_path, speakers=2, takes=2)
+    for part in ("validation", "testing"):
+        (tmp_path / f"{part}_list.txt").write_text("of/another/folder.wav\n")
+    with pytest.raises(InputError, match="validation part has no recording"):
+        SPEECH_COMMANDS.load(Request(str(tmp_path)))
+
+
+def test_a_recording_longer_than_its_clip_has_a_window_in_it(tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "one_a_0.wav", np.full(8000 * 5, 0.1), 8000)
+    sounds = [np.random.default_rng(0).normal(0, 0.1, 4000)]
+    features = KeywordFeatures.fit(("one",), LogMel(8000, 256, 128, 20, 60.0, 3800.0), sounds, longest=0.5)
+    record = Recording(tmp_path / "one_a_0.wav", "one", "a", 0, 8000, 5.0)
+    _, targets, _ = RecordingExamples(features, [record]).batch(np.array([0]), None)
+    _, first, end = targets["logits"][0, 0]
+    assert first < min(end, features.clip // features.spectrogram.hop)
 
 
 def test_files_without_speakers_have_no_folds(tmp_path):

@@ -1,5 +1,7 @@
 """Cross-validation leaves each speaker out once, and goes on where it was interrupted."""
 
+from dataclasses import replace
+
 import pytest
 from recordings import write_recordings
 
@@ -33,6 +35,9 @@ def test_each_speaker_is_left_out_once(tmp_path):
     again = cross_validate(config("speech-commands", folder), tmp_path / "runs", lambda _: None, verbose=0)
     assert again == found
     assert Run.open(tmp_path / "runs" / "speaker0").model_file.stat().st_mtime_ns == before
+    other = replace(config("speech-commands", folder), units=5)
+    with pytest.raises(InputError, match="another units"):
+        cross_validate(other, tmp_path / "runs", lambda _: None, verbose=0)
 
 
 def test_an_application_without_folds_is_told(household_csv, tmp_path):

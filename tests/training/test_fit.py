@@ -1,9 +1,11 @@
 """Training: repeatable, interruptible, and it keeps what was there."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +21,7 @@ from training.config import Config
 from training.evaluate import evaluate
 from training.fit import fit, keras_run
 from training.report import write_report
-from training.run import Run, read_json
+from training.run import Run, read_json, write_json
 
 
 def config(household_csv, **chosen):
@@ -90,7 +92,8 @@ def test_keeps_the_best_epoch_and_stops_after_patience(tmp_path):
     kept = keras.models.load_model(tmp_path / "run/model.keras")
     assert kept.get_weights()[0] == 1  # the second epoch's
     state = read_json(tmp_path / "run/checkpoint/state.json")
-    assert state == {"epochs_done": 5, "best": 2.0, "waited": 3, "finished": True}
+    assert state == {"epochs_done": 5, "best": 2.0, "waited": 3, "finished": True, "complete": False}
+    assert [p.name for p in (tmp_path / "run/checkpoint").glob("*.keras")] == ["epoch_5.keras"]
 
 
 def test_divergence_is_told(household_csv, tmp_path):
@@ -118,14 +121,24 @@ def test_a_folder_with_something_in_it_is_left_alone(household_csv, small_run, t
 
 
 def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
-    import shutil
-
     own = shutil.copy(household_csv, tmp_path / "house.csv")
     run = fit(config(own, epochs=1, steps_per_epoch=1), tmp_path / "run", verbose=0)
     text = own.read_text()
     own.write_text(text[:-3] + "9\n")
     with pytest.raises(InputError, match="its content changed"):
         run.load_data()
+    before = run.config_file.read_bytes()
+    with pytest.raises(InputError, match="its content changed"):
+        fit(run.config, run.folder, resume=True, verbose=0)
+    assert run.config_file.read_bytes() == before
+
+
+def test_what_was_interrupted_is_not_taken_for_a_trained_model(small_run, tmp_path):
+    run = Run(Path(shutil.copytree(small_run.folder, tmp_path / "run")))
+    run.load_model()
+    write_json(run.state_file, {**read_json(run.state_file), "complete": False})
+    with pytest.raises(InputError, match=f"--resume --out {run.folder}"):
+        run.load_model()
 
 
 def test_no_run_folder(tmp_path):
