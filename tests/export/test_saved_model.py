@@ -1,5 +1,8 @@
 """SavedModels: whole, with preprocessing, checked, and never half written."""
 
+import subprocess
+import sys
+
 import cudnn
 import keras
 import numpy as np
@@ -8,6 +11,7 @@ import tensorflow as tf
 
 import export
 from lstm_apps.errors import InputError
+from lstm_apps.features.text import TextFeatures
 from lstm_apps.layers import LSTM
 
 
@@ -83,3 +87,23 @@ def test_no_folder_of_other_things_is_replaced(tmp_path):
     with pytest.raises(InputError, match="raw ones by name"):
         export.to_saved_model(model(), tmp_path / "n", preprocess=numbers)
     assert (tmp_path / "m" / "letters.txt").read_text() == "dear"
+
+
+@pytest.mark.slow
+def test_a_process_that_knows_no_tokenizer_can_open_one_that_takes_text(tmp_path):
+    pytest.importorskip("tensorflow_text")
+    from lstm_apps.models.tokenizer import Tokenizer
+
+    words = ["a good film", "a bad film", "good music", "bad food and music"]
+    vocabulary = TextFeatures.fit(words * 20, vocabulary=300, lengths=(8,)).sentencepiece
+    tokens = keras.Input((8,), dtype="int32", name="tokens")
+    keras_model = keras.Model(tokens, keras.layers.Dense(2)(LSTM(4)(keras.layers.Embedding(300, 3)(tokens))))
+    tokenizer = Tokenizer(vocabulary, 8, 0, 1)
+    export.to_saved_model(keras_model, tmp_path / "m", preprocess=tokenizer, inputs={"text": np.array(words)})
+    script = (
+        "import sys; from pathlib import Path; from export.saved_model import SavedModelEngine; "
+        "print(SavedModelEngine(Path(sys.argv[1])).inputs)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "m"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tokens" in done.stdout
