@@ -1,14 +1,14 @@
 """Features of a keyword spotter: sound to a waveform of its rate, and spikes to words."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.audio import Resampler, read_audio, read_samples, resampled
+from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
 
 Arrays = dict[str, np.ndarray]
@@ -29,7 +29,6 @@ class KeywordFeatures:
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
-    speeds: tuple[float, ...] = (0.85, 0.92, 1.0, 1.08, 1.17)  # at which a recording is read
 
     kind: ClassVar[str] = "keywords"
 
@@ -68,23 +67,6 @@ class KeywordFeatures:
         padded = np.pad(samples, (0, int(starts[-1]) + self.clip - len(samples)))
         return np.stack([padded[s : s + self.clip] for s in starts])
 
-    def probabilities(self, run: Callable[[Arrays], Arrays], sounds: Sequence[np.ndarray]) -> np.ndarray:
-        """(sounds, words): which word is spoken in each recording, (samples,) at `rate`.
-
-        Each is read at all `speeds`, as if by voices of other pitches and tempi, and the mean taken: an
-        unknown speaker is nearer to the known ones at one of them. Of a recording longer than a clip the
-        surest clip counts.
-        """
-        total = np.zeros((len(sounds), len(self.words)))
-        for speed in self.speeds:
-            clips = [
-                self.clips(s if speed == 1 else resampled(s, speed * self.rate, self.rate)) for s in sounds
-            ]
-            found = run({"waveform": np.concatenate(clips)})["probabilities"]
-            parts = np.split(found, np.cumsum([len(c) for c in clips])[:-1])
-            total += np.stack([part[part.max(axis=1).argmax()] for part in parts])
-        return total / len(self.speeds)
-
     def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
         """Which word is spoken in a recording of one.
 
@@ -98,11 +80,12 @@ class KeywordFeatures:
         samples = read_audio(raw, self.rate)
         if not np.ptp(samples):
             warnings.warn("The recording is silent throughout: the answer means nothing.", stacklevel=2)
-        (found,) = self.probabilities(run, [samples])
+        probabilities = run({"waveform": self.clips(samples)})["probabilities"]
+        surest = probabilities[probabilities.max(axis=1).argmax()]
         return {
-            "word": self.words[int(found.argmax())],
-            "probability": float(found.max()),
-            "probabilities": dict(zip(self.words, map(float, found), strict=True)),
+            "word": self.words[int(surest.argmax())],
+            "probability": float(surest.max()),
+            "probabilities": dict(zip(self.words, map(float, surest), strict=True)),
         }
 
     def stream(self, push: Any) -> "KeywordStream":

@@ -83,22 +83,7 @@ def test_silence_is_told():
     f = features()
     with pytest.warns(UserWarning, match="silent"):
         answer = f.predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.zeros(4000))
-    assert (answer["word"], answer["probability"]) == ("yes", pytest.approx(0.8))
-
-
-def test_a_recording_is_read_at_every_speed():
-    f = features(speeds=(0.6, 1.0, 1.8))
-    sound = np.random.default_rng(0).normal(0, 0.1, 3000).astype(np.float32)
-    lengths = []
-
-    def run(inputs):
-        (clip,) = inputs["waveform"]
-        lengths.append(int(np.flatnonzero(np.abs(clip) > 0.01).size))
-        return {"probabilities": np.array([[0.1, 0.9], [0.4, 0.6], [0.7, 0.3]])[[len(lengths) - 1]]}
-
-    answer = f.predict(run, sound)
-    assert lengths[0] > 1.5 * lengths[1] > 2 * lengths[2]  # the slower the longer
-    assert answer["probabilities"]["no"] == pytest.approx((0.1 + 0.4 + 0.7) / 3)
+    assert (answer["word"], answer["probability"]) == ("yes", 0.8)
 
 
 class Recorder:
