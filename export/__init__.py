@@ -46,7 +46,7 @@ def to_onnx(
         path: The file to write; it appears, or changes, only once it has passed the check.
         quantize: None, or "int8": weights as int8, activations quantized as they come.
         inputs: What to compare with Keras on: arrays by input name, or one array. Real ones are
-            best; by default random normal ones.
+            best; by default random normal ones, or some of `representative_data`.
         tolerance: Largest error allowed, in the outputs' unit; by default a part of their
             spread, 1e-4 without quantization.
         right_padded: Whether all masks are of right-padded sequences: valid steps, then padding. Only
@@ -137,6 +137,8 @@ def _export(
         if inputs is None:
             raise InputError(f"{quantize} is calibrated on real data: give representative_data.")
         representative_data = inputs
+    if inputs is None and representative_data is not None:  # real data to compare on, too
+        inputs = _first(representative_data, 8)
 
     def with_data(data: Any, length: int | None = None) -> Signature:
         if step:
@@ -187,6 +189,11 @@ def _export(
         max_abs_error=error,
         tolerance=tolerance,
     )
+
+
+def _first(data: Any, count: int) -> Any:
+    """The first examples of arrays by input name, or of one array."""
+    return {name: a[:count] for name, a in data.items()} if isinstance(data, Mapping) else data[:count]
 
 
 @contextmanager

@@ -163,6 +163,8 @@ def _expressible(layer) -> bool:
     """Whether ONNX's LSTM operator computes this layer. Its clip is of the gates, not of the cell."""
     cell = layer.cell
     known = {cell.activation, cell.recurrent_activation} <= _ACTIVATIONS.keys()
+    if cell.coupled_gates:  # the input gate is the forget gate's of the negative: only of these it is 1 - f
+        known &= cell.recurrent_activation in (keras.activations.sigmoid, keras.activations.hard_sigmoid)
     return known and not (cell.zoneout or cell.cell_clip or cell.projection_units or cell.layer_norm)
 
 

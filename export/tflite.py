@@ -103,6 +103,8 @@ def convert(
 def joined(contents: list[bytes], names: list[str]) -> bytes:
     """Files of one signature each as one file with a signature `names` each, equal constants kept once."""
     model = unpack(contents[0])
+    if len(model.subgraphs) > 1:
+        raise InputError("Only a model without loops can have forms for several lengths in one file.")
     model.signatureDefs[0].signatureKey = names[0]
     known = {content_of(b): i for i, b in reversed(list(enumerate(model.buffers))) if b.data is not None}
     for content, name in zip(contents[1:], names[1:], strict=True):

@@ -20,6 +20,8 @@ def main() -> None:
         app()
     except InputError as error:
         sys.exit(_fail(str(error)))
+    except OSError as error:  # no right to write there, no room, a file in place of a folder
+        sys.exit(_fail(f"{error.filename or 'The file system'}: {error.strerror or error}."))
     except ParityError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shlex
 import time
 import warnings
 from contextlib import contextmanager
@@ -177,7 +178,7 @@ def cross_validate(
     try:
         found = validated(config, folder, err.print, verbose=1 if out.is_terminal else 2)
     except KeyboardInterrupt:
-        err.print(f"\nInterrupted. The same command goes on with --out {folder}")
+        _tell(f"\nInterrupted. The same command goes on with --out {shlex.quote(str(folder))}")
         raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(found, indent=1))
@@ -327,6 +328,11 @@ def quickstart(
     out.print(f"{time.monotonic() - begun:.0f} s in all.")
 
 
+def _tell(line: str) -> None:
+    """A line to copy from, as it is."""
+    err.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
 def _train(config, folder: Path, resume: bool, formats: list[str]):
     """Fit, evaluate, export, report; returns the run and its data."""
     from training.fit import fit
@@ -340,10 +346,13 @@ def _train(config, folder: Path, resume: bool, formats: list[str]):
             _export(run, data, model, formats)
         _report(run, data, model)
     except KeyboardInterrupt:
-        again = f"lstm-apps train {config.application} --resume --out {folder}"
+        again = f"lstm-apps train {config.application} --resume --out {shlex.quote(str(folder))}"
         if formats:
             again += f" --export {','.join(formats)}"
-        err.print(f"\nInterrupted. Go on with: {again}")
+        if (folder / "config.json").is_file():
+            _tell(f"\nInterrupted. Go on with: {again}")
+        else:
+            _tell("\nInterrupted before the training began: nothing is kept.")
         raise typer.Exit(130) from None
     return run, data
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from households import household, write_csv
 
+from lstm_apps import application
 from lstm_apps.__main__ import main
 
 
@@ -159,6 +160,22 @@ def test_interrupted_training_tells_how_to_go_on(cli, tmp_path, monkeypatch):
     code, _, error = cli("train", "energy", "--data", path, "--out", "run")
     assert code == 130
     assert "lstm-apps train energy --resume --out run" in error
+    folder = "runs of a name that no line of a terminal is long enough for, but to copy [from]"
+    code, _, error = cli("train", "energy", "--data", path, "--out", folder, "--export", "onnx")
+    assert f"lstm-apps train energy --resume --out '{folder}' --export onnx\n" in error
+    monkeypatch.setattr(type(application.get("energy")), "load", interrupted)
+    code, _, error = cli("train", "energy", "--data", path, "--out", "other")
+    assert (code, (tmp_path / "other").exists()) == (130, False)
+    assert "nothing is kept" in error
+
+
+def test_a_file_in_the_way_is_a_sentence(cli, tmp_path):
+    path = write_csv(tmp_path / "house.csv", *household(80))
+    (tmp_path / "notes.txt").write_text("mine")
+    code, _, error = cli("train", "energy", "--data", path, "--out", "notes.txt/run")
+    assert code == 2
+    assert next(line for line in error.splitlines() if "notes.txt" in line).startswith("Error: ")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.slow

@@ -41,6 +41,8 @@ class Keeper(keras.callbacks.Callback):
         if not self._state_file.is_file():
             return None
         self.state = read_json(self._state_file)
+        if not self.state["epochs_done"]:
+            return None
         return keras.models.load_model(self._latest)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -56,7 +58,7 @@ class Keeper(keras.callbacks.Callback):
         self.state["finished"] = self.model.stop_training or epoch + 1 == self.params["epochs"]
         self.run.checkpoint.mkdir(exist_ok=True)
         save_model(self.model, self._latest)
-        write_json(self._state_file, self.state)  # from now on it is this epoch's model that counts
+        self.save_state()  # from now on it is this epoch's model that counts
         for model in self.run.checkpoint.glob("*.keras"):
             if model != self._latest:
                 model.unlink()
@@ -64,6 +66,11 @@ class Keeper(keras.callbacks.Callback):
     def complete(self) -> None:
         """Mark the run as one to be evaluated and exported."""
         self.state["complete"] = True
+        self.save_state()
+
+    def save_state(self) -> None:
+        """Write the state, from before the first epoch on."""
+        self.run.checkpoint.mkdir(exist_ok=True)
         write_json(self._state_file, self.state)
 
 

@@ -42,6 +42,8 @@ class Config:
             raise InputError(f"steps_per_epoch is {self.steps_per_epoch}, expected at least 1.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}, expected 0 up to below 1.")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed}, expected 0 up to below 2^32.")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}, expected more than 0.")
 

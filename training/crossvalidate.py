@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_apps import application
 from lstm_apps.application import MODEL
+from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from training.config import Config
 from training.evaluate import evaluate
@@ -42,15 +43,18 @@ def cross_validate(
     folds = app.folds(config.request)
     if len(folds) < 2:
         raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")
+    sha256 = sources.find(config.data or app.dataset).provenance()["sha256"]
+    for fold in folds:  # before hours are spent on the others
+        if (run := Run(folder / fold)).config_file.is_file():
+            run.check_goes_on(replace(config, fold=fold))
+            run.check_data(sha256)
     metrics: dict[str, Any] = {}
     known: dict[str, dict[str, Any]] = {}  # what fitted baselines said, of folds that are done now
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
-        run, of_fold = Run(folder / fold), replace(config, fold=fold)
-        if run.config_file.is_file():
-            run.check_goes_on(of_fold)
+        run = Run(folder / fold)
         if not run.metrics:
-            run = fit(of_fold, run.folder, run.config_file.is_file(), verbose)
+            run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
             data = run.load_data()
             evaluate(run, data, keras_run(run.load_model()), progress)
             known[fold] = data.baselines
@@ -62,10 +66,12 @@ def cross_validate(
     }
     progress("scoring all folds together")
     runs = [Run(folder / fold) for fold in folds]
-    parts = [
-        (run.features, replace(run.load_data(), baselines=known.get(fold, {})), keras_run(run.load_model()))
-        for fold, run in zip(folds, runs, strict=True)
-    ]
+    parts = []
+    for fold, run in zip(folds, runs, strict=True):
+        data = run.load_data()
+        if known.get(fold):  # what is trained on needs room, and is not needed any more
+            data = replace(data, train=None, validation=None, baselines=known[fold])
+        parts.append((run.features, data, keras_run(run.load_model())))
     for name, scores in app.score_folds(parts):
         for metric, estimate in scores.items():
             row = found.setdefault(metric, {**_none(folds), "baselines": {}})

@@ -35,15 +35,19 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
     run = Run(Path(folder))
     app = application.get(config.application)
     _check_folder(run, config, resume)
+    keeper = Keeper(run, config.patience)
+    model = keeper.resume() if resume else None
+    if keeper.state["complete"]:
+        return run
     data = run.load_data() if resume else app.load(config.request)
     features = app.fit_features(data)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        run.claim()
     run.write_config(config, features, data, environment())
+    keeper.save_state()
 
     # Seeded anew at every start, resumed or not: what follows must not depend on what came before.
     keras.utils.set_random_seed(config.seed)
-    keeper = Keeper(run, config.patience)
-    model = keeper.resume() if resume else None
     examples = app.examples(features, data.train)
     steps = batches_an_epoch(examples, config.batch_size, config.steps_per_epoch)
     if model is None:

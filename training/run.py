@@ -62,9 +62,22 @@ class Run:
             raise InputError(f"{folder} is no run folder: it has no config.json.")
         return run
 
+    def claim(self) -> None:
+        """Make the folder this run's, before another process does: InputError where one has."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.config_file.open("x").close()
+        except FileExistsError as error:
+            raise InputError(f"{self.folder} holds another run since a moment ago.") from error
+
     @property
     def config(self) -> Config:
-        return Config.from_dict(read_json(self.config_file)["config"])
+        try:
+            return Config.from_dict(read_json(self.config_file)["config"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{self.folder} is no run folder: its config.json is not of lstm-apps."
+            ) from error
 
     @property
     def application(self) -> Application:
@@ -105,11 +118,15 @@ class Run:
     def load_data(self) -> Data:
         """The run's data, split as in training; InputError if the file has changed since."""
         data = self.application.load(self.config.request)
-        if data.provenance["sha256"] != self.provenance["sha256"]:
+        self.check_data(data.provenance["sha256"])
+        return data
+
+    def check_data(self, sha256: str) -> None:
+        """InputError unless the run was trained on data of this fingerprint."""
+        if sha256 != self.provenance["sha256"]:
             raise InputError(
                 f"{self.provenance['source']} is not what {self.folder} was trained on: its content changed."
             )
-        return data
 
     def load_model(self) -> "keras.Model":
         """The trained Keras model, with the outputs that an answer needs, at once or in a stream."""

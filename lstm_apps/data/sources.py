@@ -115,7 +115,11 @@ def get(name: str) -> Path:
             found.fetch(partial)
             if found.sha256 not in (None, is_now := fingerprint(partial)):
                 raise InputError(f"{name} came with sha256 {is_now}, expected {found.sha256}; not used.")
-            partial.replace(found.path)
+            try:
+                partial.replace(found.path)
+            except OSError:
+                if not found.present:  # another process was faster
+                    raise
     return found.path
 
 

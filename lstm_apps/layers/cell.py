@@ -80,7 +80,7 @@ class LSTMCell(keras.layers.LSTMCell):
         self._check()
         self.output_size = projection_units or units
         self.state_size = [self.output_size, units]
-        if self.recurrent_dropout:
+        if self.recurrent_dropout or getattr(self, "dropout_mask_count", None):
             self.dropout_mask_count = 3 if self.coupled_gates else 4
 
     def _check(self) -> None:

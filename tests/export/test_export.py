@@ -263,3 +263,25 @@ def test_what_no_form_has_is_refused(write, file, operator, tmp_path):
         with pytest.raises(InputError, match="no lengths"):
             write(MODELS["sequences"](), tmp_path / file, step=True, lengths=(3,))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ranges_and_length_are_those_of_the_representative_data(tmp_path):
+    pressure = keras.layers.Normalization(axis=None, mean=1013.0, variance=25.0)
+    model = sequential(pressure, LSTM(5), keras.layers.Dense(2), time=None)
+    data = np.random.default_rng(0).normal(1013, 5, (60, 30, 4)).astype("float32")
+    report = export.to_tflite(model, tmp_path / "m.tflite", quantize="int8", representative_data=data)
+    ((_, time, _),) = open_engine(report.path).inputs.values()
+    assert time == 30
+
+
+def test_a_model_with_a_loop_has_one_length(tmp_path):
+    model, x = sequential(keras.layers.GRU(3), time=None), np.zeros((2, 8, 4), "float32")
+    with pytest.raises(InputError, match="without loops"):
+        export.to_tflite(model, tmp_path / "m.tflite", inputs=x, lengths=(4,))
+
+
+def test_coupled_gates_of_any_activation_leave(tmp_path):
+    model = sequential(LSTM(5, coupled_gates=True, recurrent_activation="softsign"))
+    report = export.to_onnx(model, tmp_path / "m.onnx")
+    assert not report.fused  # in the operator the input gate would be another
+    assert export.to_onnx(sequential(LSTM(5, coupled_gates=True)), tmp_path / "m.onnx").fused

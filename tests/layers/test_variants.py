@@ -176,3 +176,12 @@ def test_gates_of_mixed_precision_are_those_of_its_weights(policy):
     exact.set_weights(layer.get_weights())
     for name, gate in layer.gates(inputs()).items():
         np.testing.assert_array_equal(gate, exact.gates(inputs())[name])
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+@pytest.mark.parametrize("arguments", [{"dropout": 0.5}, {"dropout": 0.5, "recurrent_dropout": 0.5}], ids=str)
+def test_dropout_has_a_mask_for_each_gate_that_there_is(coupled, arguments):
+    layer = LSTM(8, coupled_gates=coupled, implementation=1, seed=0, **arguments)
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    assert np.isfinite(layer(x, training=True)).all()
+    assert layer.cell.dropout_mask_count == (3 if coupled else 4)

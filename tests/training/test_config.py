@@ -29,6 +29,8 @@ def test_a_choice_goes_over_the_preset():
         ("learning_rate", 0.0),
         ("steps_per_epoch", 0),
         ("batch_size", 0),
+        ("seed", -1),
+        ("seed", 2**32),
     ],
 )
 def test_nonsense_is_refused(field, value):

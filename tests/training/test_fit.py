@@ -168,3 +168,22 @@ def test_mixed_precision_goes_all_the_way(household_csv, tmp_path):
         assert row["fused"]
         assert row["metrics"]["MASE"] == pytest.approx(found, rel=0.01)
     assert "Gates of" in write_report(run, data, model).read_text()
+
+
+def test_a_finished_run_is_left_as_it_is(small_run):
+    before = {p: p.stat().st_mtime_ns for p in small_run.folder.rglob("*") if p.is_file()}
+    fit(small_run.config, small_run.folder, resume=True, verbose=0)
+    assert {p: p.stat().st_mtime_ns for p in small_run.folder.rglob("*") if p.is_file()} == before
+
+
+def test_of_two_trainings_in_one_folder_one_is_refused(tmp_path):
+    Run(tmp_path / "run").claim()
+    with pytest.raises(InputError, match="holds another run"):
+        Run(tmp_path / "run").claim()
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", '{"config": 3}', '{"vocab_size": 30522}'])
+def test_a_folder_of_another_program_is_told(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match="not of lstm-apps"):
+        Run.open(tmp_path).config.application  # noqa: B018
