@@ -128,6 +128,7 @@ def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
     with pytest.raises(InputError, match="its content changed"):
         run.load_data()
     before = run.config_file.read_bytes()
+    write_json(run.state_file, {**read_json(run.state_file), "complete": False})  # as if interrupted
     with pytest.raises(InputError, match="its content changed"):
         fit(run.config, run.folder, resume=True, verbose=0)
     assert run.config_file.read_bytes() == before
