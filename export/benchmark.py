@@ -60,9 +60,7 @@ class MicroEngine:
         rows = []
         for i in range(len(next(iter(checked.values())))):
             for place, name in enumerate(ins):
-                array = checked[name][i : i + 1]
-                whole = array.dtype.kind in "iu"
-                self._interpreter.set_input(array.astype(np.int32 if whole else np.float32), place)
+                self._interpreter.set_input(browser.plain(checked[name][i : i + 1]), place)
             self._interpreter.invoke()
             rows.append({name: self._interpreter.get_output(place).copy() for place, name in enumerate(outs)})
         return {name: np.concatenate([row[name] for row in rows]) for name in outs}

@@ -104,16 +104,20 @@ class BrowserEngine:
         return from_json(answer["outputs"]), answer["ms"]
 
 
+def plain(array: np.ndarray) -> np.ndarray:
+    """As model files have their inputs: whole numbers as int32, others as float32."""
+    return array.astype(np.int32 if array.dtype.kind in "iu" else np.float32)
+
+
 def to_json(arrays: Arrays) -> dict[str, Any]:
-    """Arrays for JavaScript: whole numbers as int32, others as float32."""
-    kinds = {name: "int32" if a.dtype.kind in "iu" else "float32" for name, a in arrays.items()}
+    """Arrays for JavaScript."""
     return {
         name: {
-            "type": kinds[name],
+            "type": a.dtype.name,
             "dims": list(a.shape),
-            "data": base64.b64encode(a.astype(np.dtype(kinds[name]).newbyteorder("<")).tobytes()).decode(),
+            "data": base64.b64encode(a.astype(a.dtype.newbyteorder("<")).tobytes()).decode(),
         }
-        for name, a in arrays.items()
+        for name, a in ((name, plain(array)) for name, array in arrays.items())
     }
 
 

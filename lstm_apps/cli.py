@@ -20,6 +20,7 @@ from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_file, is_folder
+from lstm_apps.tables import answer_table, exports_table, figure, in_parts, interval, metrics_table
 
 app = typer.Typer(
     help="Train LSTMs on sequence data; ship them as one ONNX or TFLite file.",
@@ -187,12 +188,12 @@ def cross_validate(
         table = Table(metric, application.MODEL, *row["baselines"])
         columns = [row, *row["baselines"].values()]
         for fold in row["folds"]:
-            table.add_row(fold, *(_figure(c["folds"][fold]) for c in columns))
-        table.add_row("mean", *(_figure(c["mean"]) for c in columns), style="bold")
+            table.add_row(fold, *(figure(c["folds"][fold]) for c in columns))
+        table.add_row("mean", *(figure(c["mean"]) for c in columns), style="bold")
         if "together" in row:
             together = [c.get("together", {"value": None, "interval": None}) for c in columns]
-            table.add_row("together", *(_figure(t["value"]) for t in together), style="bold")
-            table.add_row("95 %", *(_interval(t["interval"]) for t in together))
+            table.add_row("together", *(figure(t["value"]) for t in together), style="bold")
+            table.add_row("95 %", *(interval(t["interval"]) for t in together))
         out.print(table)
     if task.notice:
         out.print(task.notice)
@@ -272,7 +273,7 @@ def benchmark(
             f"{row['median_ms']:.2f} ms",
             f"{row['p95_ms']:.2f} ms",
             f"{row['max_abs_error']:.1e}",
-            _figure(value),
+            figure(value),
             f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
         )
     out.print(table)
@@ -296,7 +297,7 @@ def predict(
         if model.info["notice"]:
             err.print(model.info["notice"])
     else:
-        out.print(_answer(answer, model.info))
+        out.print(answer_table(answer, model.info))
 
 
 @app.command()
@@ -317,7 +318,7 @@ def quickstart(
     )
     raw = task.sample_input(run.features, data)
     answers = [runtime.load(run.folder / file).predict(raw) for file in ("model.onnx", "model.tflite")]
-    out.print(_answer(answers[0], runtime.load(run.folder / "model.onnx").info))
+    out.print(answer_table(answers[0], runtime.load(run.folder / "model.onnx").info))
     names = [n for n, v in answers[0].items() if v.dtype.kind == "f"]
     apart = max(float(np.abs(answers[0][n] - answers[1][n]).max()) for n in names)
     out.print(f"ONNX Runtime and LiteRT agree to {apart:.1e} on these.")
@@ -381,10 +382,10 @@ def _report(run, data, model) -> None:
 
 def _show(run) -> None:
     """What a run came to: against its baselines, in each runtime, and where the report is."""
-    for part in _in_parts(run.metrics):
-        out.print(_metrics_table(part))
+    for part in in_parts(run.metrics):
+        out.print(metrics_table(part))
     if run.exports:
-        out.print(_exports_table(run.exports))
+        out.print(exports_table(run.exports))
     if run.application.notice:
         out.print(run.application.notice)
     out.print(f"Report: {run.folder / 'report.html'}", soft_wrap=True, highlight=False)
@@ -413,81 +414,6 @@ def _role_and_name(text: str) -> tuple[str, str]:
 
 def _new_folder(name: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def _in_parts(metrics: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
-    """Metrics for as many tables as a terminal is wide enough for."""
-    names = list(metrics)
-    return [{n: metrics[n] for n in names[i : i + size]} for i in range(0, len(names), size)]
-
-
-def _metrics_table(metrics: dict[str, Any]) -> Table:
-    table = Table("on the test part", *(f"{m} {_direction(row['better'])}" for m, row in metrics.items()))
-    first = next(iter(metrics.values()))
-    table.add_row(application.MODEL, *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
-    for name in first["baselines"]:
-        table.add_row(name, *(_figure(row["baselines"][name]) for row in metrics.values()))
-    table.columns[0].no_wrap = True
-    return table
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else " to ".join(map(_figure, interval))
-
-
-def _direction(better: str | float) -> str:
-    return {"lower": "↓", "higher": "↑"}.get(str(better), f"→ {better}")
-
-
-def _exports_table(rows: list[dict[str, Any]]) -> Table:
-    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))[:3]
-    table = Table("file", "size", "fused", "error", "latency", *metrics)
-    table.caption = (
-        "error: the largest, against Keras; latency: one example; metrics: through the file's runtime"
-    )
-    for row in rows:
-        table.add_row(
-            row["file"],
-            f"{row['size_bytes'] / 1000:.0f} kB",
-            "yes" if row["fused"] else "no",
-            f"{row['max_abs_error']:.1e}",
-            f"{row['latency_ms']:.2f} ms",
-            *(_figure(row["metrics"].get(m)) for m in metrics),
-        )
-    return table
-
-
-def _answer(answer: Any, info: dict[str, Any]) -> Table:
-    """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
-    otherwise."""
-    table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
-    if isinstance(answer, list):
-        if not answer:
-            table.caption = "Nothing was found."
-            return table
-        answer = {name: np.array([event[name] for event in answer]) for name in answer[0]}
-    if all(isinstance(v, np.ndarray) for v in answer.values()):
-        for name in answer:
-            table.add_column(name)
-        for row in zip(*answer.values(), strict=True):
-            table.add_row(*(f"{v:.3f}" if isinstance(v, np.floating) else str(v) for v in row))
-    else:
-        table.show_header = False
-        for name, value in answer.items():
-            table.add_row(name, _shown(value))
-    if info["notice"]:
-        table.caption = info["notice"]
-    return table
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(v)}" for name, v in value.items())
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

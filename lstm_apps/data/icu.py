@@ -97,7 +97,8 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
         if hospitalization["discharge_category"][i] == "Expired":
             # A discharge may be a bare date, up to a day before the death.
             known = int(patient["death_dttm"][at]) if at is not None else NEVER
-            death = known if known != NEVER else int(hospitalization["discharge_dttm"][i])
+            known = known if known != NEVER else int(hospitalization["discharge_dttm"][i])
+            death = known if known != NEVER else None  # nobody wrote when
         stays.append(
             Stay(
                 person,
@@ -115,6 +116,7 @@ def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:
     """When each hospitalization went from a ward or from intermediate care to more care."""
     up: dict[str, list[int]] = {}
     order = np.lexsort((adt["in_dttm"], adt["hospitalization_id"].astype(str)))
+    order = order[adt["in_dttm"][order] != NEVER]
     for before, now in pairwise(order):
         identity = str(adt["hospitalization_id"][now])
         before_level, level = (_LEVELS.get(str(adt["location_category"][i]), -1) for i in (before, now))

@@ -51,6 +51,8 @@ class Phrases(keras.layers.Layer):
 
     def __init__(self, outputs, longest=3, buckets=2**18, **kwargs):
         super().__init__(**kwargs)
+        if not 0 < buckets <= 2**18:
+            raise ValueError(f"buckets is {buckets}, expected 1 to 2**18.")
         self.outputs, self.longest, self.buckets = outputs, longest, buckets
 
     def build(self, input_shape):

@@ -61,6 +61,23 @@ def test_clif_tables(tmp_path, prefix):
     assert other.readings.values.tolist() == [71]  # measured in the artery
 
 
+def test_deaths_and_transfers_that_nobody_timed_are_at_no_time(tmp_path):
+    untimed = pyarrow.nulls(3, pyarrow.timestamp("us", tz="UTC"))
+    hospitalization = {"hospitalization_id": ["h1", "h2", "h3"], "patient_id": ["a", "b", "b"],
+                       "discharge_dttm": untimed, "age_at_admission": [70, 50, 51],
+                       "discharge_category": ["Expired", "Home", "Home"]}  # fmt: skip
+    patient = {
+        "patient_id": ["a", "b", "c"],
+        "sex_category": ["Female", "Male", "Male"],
+        "death_dttm": untimed,
+    }
+    adt = {"hospitalization_id": ["h1", "h1", "h2"], "in_dttm": untimed,
+           "location_category": ["ward", "icu", "icu"]}  # fmt: skip
+    folder = write_clif(tmp_path / "a", hospitalization=hospitalization, patient=patient, adt=adt)
+    stays, _ = read_stays(folder, {})
+    assert [(s.death, s.transfers_up) for s in stays] == [(None, ())] * len(stays)
+
+
 def test_broken_clif_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"no clif_adt\.parquet"):
         read_stays(write_clif(tmp_path / "a", adt=None), {})

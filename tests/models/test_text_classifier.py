@@ -63,6 +63,11 @@ def test_places_stay_in_the_table_for_the_largest_numbers():
     np.testing.assert_allclose(values(layer(tokens.astype(np.int32))), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_more_places_than_whole_numbers_hold_are_refused():
+    with pytest.raises(ValueError, match="buckets"):
+        Phrases(2, buckets=2**18 + 1)
+
+
 def small():
     keras.utils.set_random_seed(0)
     model = text_classifier(

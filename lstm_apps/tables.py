@@ -1,0 +1,83 @@
+"""Metrics, exports and answers as tables for a terminal."""
+
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from lstm_apps.application import MODEL
+
+
+def in_parts(metrics: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
+    """Metrics for as many tables as a terminal is wide enough for."""
+    names = list(metrics)
+    return [{n: metrics[n] for n in names[i : i + size]} for i in range(0, len(names), size)]
+
+
+def metrics_table(metrics: dict[str, Any]) -> Table:
+    table = Table("on the test part", *(f"{m} {direction(row['better'])}" for m, row in metrics.items()))
+    first = next(iter(metrics.values()))
+    table.add_row(MODEL, *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
+    for name in first["baselines"]:
+        table.add_row(name, *(figure(row["baselines"][name]) for row in metrics.values()))
+    table.columns[0].no_wrap = True
+    return table
+
+
+def figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else " to ".join(map(figure, interval))
+
+
+def direction(better: str | float) -> str:
+    return {"lower": "↓", "higher": "↑"}.get(str(better), f"→ {better}")
+
+
+def exports_table(rows: list[dict[str, Any]]) -> Table:
+    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))[:3]
+    table = Table("file", "size", "fused", "error", "latency", *metrics)
+    table.caption = (
+        "error: the largest, against Keras; latency: one example; metrics: through the file's runtime"
+    )
+    for row in rows:
+        table.add_row(
+            row["file"],
+            f"{row['size_bytes'] / 1000:.0f} kB",
+            "yes" if row["fused"] else "no",
+            f"{row['max_abs_error']:.1e}",
+            f"{row['latency_ms']:.2f} ms",
+            *(figure(row["metrics"].get(m)) for m in metrics),
+        )
+    return table
+
+
+def answer_table(answer: Any, info: dict[str, Any]) -> Table:
+    """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
+    otherwise."""
+    table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
+    if isinstance(answer, list):
+        if not answer:
+            table.caption = "Nothing was found."
+            return table
+        answer = {name: np.array([event[name] for event in answer]) for name in answer[0]}
+    if all(isinstance(v, np.ndarray) for v in answer.values()):
+        for name in answer:
+            table.add_column(name)
+        for row in zip(*answer.values(), strict=True):
+            table.add_row(*(f"{v:.3f}" if isinstance(v, np.floating) else str(v) for v in row))
+    else:
+        table.show_header = False
+        for name, value in answer.items():
+            table.add_row(name, _shown(value))
+    if info["notice"]:
+        table.caption = info["notice"]
+    return table
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(v)}" for name, v in value.items())
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
