@@ -21,7 +21,7 @@ from export.saved_model import to_saved_model
 from export.signature import Signature
 from export.step import StepSignature
 from export.verify import ExportReport, ParityError
-from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.errors import InputError, first_line, unknown_name
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, open_engine
 from lstm_apps.runtime.seal import sealed
 
@@ -129,6 +129,14 @@ def _export(
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.")
+    if step != int(step):
+        raise InputError(f"A chunk of {step} steps, expected a whole number.")
+    try:
+        json.dumps(metadata)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The metadata are no JSON: {first_line(error)}") from error
     if quantize not in (None, *form.QUANTIZE):
         raise unknown_name("quantization", str(quantize), form.QUANTIZE)
     if step and lengths:
@@ -153,7 +161,9 @@ def _export(
         else [with_data(representative_data, n) for n in (None, *lengths)]
     )
     expected = [signature.expected() for signature in signatures]
-    tolerance = verify.default_tolerance(expected[0], quantize) if tolerance is None else tolerance
+    tolerances = verify.default_tolerances(expected[0], quantize)
+    if tolerance is not None:
+        tolerances = dict.fromkeys(tolerances, tolerance)
     contents = [
         form.convert(signature, right_padded, quantize, data)
         for signature, data in zip(signatures, representative, strict=True)
@@ -163,18 +173,23 @@ def _export(
         content = form.joined(contents, ["serving_default", *(f"length_{n}" for n in lengths)])
     with _beside(path) as beside:
 
-        def check(content: bytes) -> float:
+        def check(content: bytes) -> verify.Parity:
             beside.write_bytes(content)
             engine = open_engine(beside)
-            return max(
-                verify.check(partial(signature.run, engine), wanted, tolerance)
+            checked = [
+                verify.check(partial(signature.run, engine), wanted, tolerances)
                 for signature, wanted in zip(signatures, expected, strict=True)
-            )
+            ]
+            return max(checked, key=lambda parity: parity.share)
 
-        error = check(content)
+        parity = check(content)
         if metadata is not None:
-            parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signatures[0].examples}
-            stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
+            measured = {
+                "max_abs_error": parity.error,
+                "tolerance": parity.tolerance,
+                "examples": signatures[0].examples,
+            }
+            stored = {"version": METADATA_VERSION, **metadata, "parity": measured}
             content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
         content = sealed(content)
         check(content)
@@ -186,8 +201,8 @@ def _export(
         operators=operators,
         fused=any(operators[name] for name in form.FUSED_NAMES)
         and not any(operators[loop] for loop in form.LOOPS),
-        max_abs_error=error,
-        tolerance=tolerance,
+        max_abs_error=parity.error,
+        tolerance=parity.tolerance,
     )
 
 

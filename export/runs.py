@@ -160,7 +160,7 @@ def _metadata(run: Run, inputs: Arrays, model: keras.Model) -> dict[str, Any]:
         "features": to_json(run.features),
         "info": {
             "application": app.name,
-            "summary": app.summary,
+            "summary": app.describe(run.features),
             "notice": app.notice,
             "layout": app.layout,
             "unit": provenance.get("unit", ""),

@@ -21,7 +21,7 @@ from export.verify import ExportReport
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
-from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, check_inputs
+from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, as_type, check_inputs
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 # The signature that takes what the Keras model takes, where preprocessing stands before the default one.
@@ -76,7 +76,9 @@ def to_saved_model(
     else:
         calls[DEFAULT] = _with_preprocessing(preprocess, raw, call, specs), raw
     expected = signature.expected()
-    tolerance = verify.default_tolerance(expected) if tolerance is None else tolerance
+    tolerances = verify.default_tolerances(expected)
+    if tolerance is not None:
+        tolerances = dict.fromkeys(tolerances, tolerance)
     module = tf.Module()
     module.preprocess = preprocess  # what it holds is saved with it
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
@@ -85,19 +87,27 @@ def to_saved_model(
             concrete = {name: traced.get_concrete_function() for name, (traced, _) in calls.items()}
             tf.saved_model.save(module, str(beside), signatures=concrete)
         served = tf.saved_model.load(str(beside)).signatures
-        error = max(
-            verify.check(partial(_answer, served[name], given), expected, tolerance)
+        checked = [
+            verify.check(partial(_answer, served[name], given), expected, tolerances)
             for name, (_, given) in calls.items()
-        )
+        ]
+        error, tolerance = max(checked, key=lambda parity: parity.share)
         if metadata is not None:
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             extra = beside / "assets.extra"  # where TensorFlow Serving leaves files of others alone
             extra.mkdir()
             (extra / f"{METADATA_KEY}.json").write_text(json.dumps(stored, ensure_ascii=False))
-        if path.exists():
-            os.replace(path, Path(folder) / "old")
-        os.replace(beside, path)
+        if not path.exists():
+            os.replace(beside, path)
+        else:
+            old = Path(folder) / "old"
+            os.replace(path, old)
+            try:
+                os.replace(beside, path)
+            except OSError:
+                os.replace(old, path)
+                raise
     files = [f for f in path.rglob("*") if f.is_file()]
     graph = concrete[DEFAULT].graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
@@ -143,7 +153,8 @@ class SavedModelEngine:
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
-        return _answer(self._call, {n: tf.constant(a, self._types[n]) for n, a in checked.items()})
+        typed = {n: as_type(n, a, self._types[n].as_numpy_dtype) for n, a in checked.items()}
+        return _answer(self._call, {n: tf.constant(a) for n, a in typed.items()})
 
 
 def _answer(call: Callable[..., dict[str, tf.Tensor]], inputs: dict[str, tf.Tensor]) -> Arrays:

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from export import verify
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import Engine
+from lstm_apps.runtime.engines import Engine, check_inputs
 
 
 class Signature:
@@ -19,8 +20,10 @@ class Signature:
     Args:
         model: A functional or sequential model that has been built.
         inputs: Sample inputs, by name, or one array for a model of one input; by default three
-            random examples in which sizes that the model leaves open are 16.
+            random examples in which sizes that the model leaves open are `open_size`.
     """
+
+    open_size = 16  # of axes that the model leaves open, in inputs made up
 
     def __init__(self, model: keras.Model, inputs: Any):
         if isinstance(model, keras.Sequential) and model.built:
@@ -30,8 +33,18 @@ class Signature:
                 "The model has no defined inputs; build it as a functional or sequential model, "
                 "with keras.Input, before exporting it."
             )
-        self.model = model = in_float32(model)
-        self.tensors = list(model.inputs)  # the inputs' names, shapes and types
+        if any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+            raise InputError(
+                "The model has a stateful layer, and a file forgets: build it with stateful=False; "
+                "step=True makes a stream of it."
+            )
+        own = model
+        self.model = model = in_float32(own)
+        # The inputs' names, shapes and types.
+        self.tensors = [
+            keras.KerasTensor(t.shape, t.dtype, name=o.name)
+            for t, o in zip(model.inputs, own.inputs, strict=True)
+        ]
         output = model.output
         if isinstance(output, dict):
             self.output_names = [str(name) for name in sorted(output)]
@@ -40,10 +53,19 @@ class Signature:
             if len(model.outputs) == 1:
                 self.output_names = ["output"]
         self.inputs = self._named(self._random() if inputs is None else inputs)
+        if model is not own:  # a layer may hold more than its weights say
+            given = list(map(tf.constant, self.inputs.values()))
+            theirs = own.call(keras.tree.pack_sequence_as(own.input, given), training=False)
+            outputs = self._outputs(theirs).items()
+            wanted = {n: keras.ops.convert_to_numpy(t).astype("float32") for n, t in outputs}
+            tolerances = verify.default_tolerances(wanted, "float16")
+            verify.check(lambda: self._by_keras(self.inputs.values()), wanted, tolerances)
 
     def _random(self) -> Arrays:
         rng = np.random.default_rng(0)
-        shapes = {t.name: (3, *(16 if d is None else d for d in t.shape[1:])) for t in self.tensors}
+        shapes = {
+            t.name: (3, *(self.open_size if d is None else d for d in t.shape[1:])) for t in self.tensors
+        }
         return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
 
     @property
@@ -67,10 +89,16 @@ class Signature:
     def _named(self, inputs: Any) -> Arrays:
         if not isinstance(inputs, dict):
             inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+            if len(inputs) != len(self.tensors):
+                raise InputError(
+                    f"{len(inputs)} sample inputs, an array each; the model has {len(self.tensors)}."
+                )
             inputs = dict(zip(self.input_names, inputs, strict=True))
         if set(inputs) != set(self.input_names):
             raise InputError(f"The inputs are {sorted(inputs)}, the model's {sorted(self.input_names)}.")
-        return {t.name: keras.ops.convert_to_numpy(inputs[t.name]).astype(t.dtype) for t in self.tensors}
+        arrays = {t.name: keras.ops.convert_to_numpy(inputs[t.name]) for t in self.tensors}
+        checked = check_inputs(arrays, {t.name: (None, *t.shape[1:]) for t in self.tensors})
+        return {t.name: checked[t.name].astype(t.dtype) for t in self.tensors}
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model in inference on inputs in the order of `input_names`, its weights constants."""
@@ -78,6 +106,9 @@ class Signature:
             inputs = keras.tree.pack_sequence_as(self.model.input, list(flat))
             # Not the model itself, which insists on the length it was built with.
             output = self.model.call(inputs, training=False)
+        return self._outputs(output)
+
+    def _outputs(self, output: Any) -> dict[str, tf.Tensor]:
         if isinstance(output, dict):
             return {name: output[name] for name in self.output_names}
         return dict(zip(self.output_names, keras.tree.flatten(output), strict=True))
@@ -111,10 +142,10 @@ class Signature:
 
 def in_float32(model: keras.Model) -> keras.Model:
     """The model with all arithmetic in float32, its own weights. Of mixed precision, in which GPUs train,
-    runtimes have only a part, and their float16 is not TensorFlow's."""
-    half = "float16", "bfloat16"
-    names = (*half, *(f"mixed_{name}" for name in half))  # of types and of policies
-    if not any(layer.compute_dtype in half for layer in model._flatten_layers()):
+    runtimes have only a part, and their float16 is not TensorFlow's; float64 their LSTMs do not have."""
+    others = "float16", "bfloat16", "float64"
+    names = (*others, *(f"mixed_{name}" for name in others))  # of types and of policies
+    if not any(layer.compute_dtype in others for layer in model._flatten_layers()):
         return model
 
     def widened(config: Any) -> Any:
@@ -126,6 +157,9 @@ def in_float32(model: keras.Model) -> keras.Model:
 
     wide = type(model).from_config(widened(model.get_config()))
     wide.set_weights(model.get_weights())
+    for layer in wide._flatten_layers():
+        if hasattr(layer, "finalize_state"):  # what an adapted layer makes of its weights
+            layer.finalize_state()
     return wide
 
 

@@ -28,14 +28,18 @@ class StepSignature(Signature):
         chunk: Steps in a chunk.
 
     Raises:
-        InputError: A layer runs backwards in time; the inputs are shorter than a chunk.
+        InputError: A layer runs backwards in time; the inputs are shorter than two chunks, of which the
+            second shows whether the first is remembered.
     """
 
     def __init__(self, model: keras.Model, inputs: Any, chunk: int):
+        self.open_size = max(self.open_size, 3 * chunk)
         super().__init__(model, inputs)
         time = min(a.shape[1] if a.ndim > 1 else 0 for a in self.inputs.values())
-        if not 1 <= chunk <= time:
-            raise InputError(f"A chunk of {chunk} steps does not fit into sequences of {time}.")
+        if not 1 <= chunk <= time // 2:
+            raise InputError(
+                f"Sequences of {time} steps do not hold two chunks of {chunk}, which it takes to check them."
+            )
         self.chunk = chunk
         self.whole = {n: a[:, : time - time % chunk] for n, a in self.inputs.items()}
         self.sequences = [

@@ -74,7 +74,8 @@ def convert(
 
     def stand_in(layer, sequences, initial_state, mask, training):
         fusible = _expressible(layer) and all(map(is_zero, initial_state))
-        if not fusible or (mask is not None and not right_padded):
+        one_example = sequences.shape[0] == 1  # not so where a reshape made more sequences of one
+        if not (fusible and one_example) or (mask is not None and not right_padded):
             return _loop(layer, sequences, initial_state, mask, training)
         marked.append((layer, weights(layer)))
         return _sequence(layer, sequences, mask, number=len(marked))

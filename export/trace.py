@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
-from unittest.mock import patch
 
 import keras
 import tensorflow as tf
@@ -21,26 +21,51 @@ def lstms_by(kernel: kernels.Kernel, others: kernels.Kernel | None = None) -> It
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         return kernel(_as_ours(layer), sequences, initial_state, mask, training)
 
-    loop = keras.layers.RNN.inner_loop
-
     def keras_other(layer, sequences, initial_state, mask, training=False):
-        kernel = others if others and len(sequences.shape) == 3 else loop
+        kernel = others if others and len(sequences.shape) == 3 else _LOOP
         return kernel(layer, sequences, initial_state, mask, training)
 
-    with (
-        patch.object(keras.layers.LSTM, "inner_loop", keras_lstm),
-        patch.object(keras.layers.GRU, "inner_loop", keras_other),
-        patch.object(keras.layers.RNN, "inner_loop", keras_other),
-        kernels.use_kernel(kernel),
-    ):
+    with _instead(_lstms, keras_lstm), _instead(_others, keras_other), kernels.use_kernel(kernel):
         yield
 
 
 @contextmanager
 def contexts_by(prepend: Callable[[LeftContext, Any], Any]) -> Iterator[None]:
     """Inside the `with` block, `prepend(layer, x)` puts before a chunk what came before it."""
-    with patch.object(LeftContext, "prepend", prepend):
+    with _instead(_contexts, prepend):
         yield
+
+
+# What stands in for a method of a class, in the thread that traces: others go on with the method itself.
+_lstms: ContextVar[Callable | None] = ContextVar("keras_lstms", default=None)
+_others: ContextVar[Callable | None] = ContextVar("other_recurrent_layers", default=None)
+_contexts: ContextVar[Callable | None] = ContextVar("left_contexts", default=None)
+_LOOP = keras.layers.RNN.inner_loop
+
+
+@contextmanager
+def _instead(variable: ContextVar[Callable | None], function: Callable) -> Iterator[None]:
+    token = variable.set(function)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _open(cls: type, method: str, variable: ContextVar[Callable | None]) -> None:
+    """Let `variable`, where it is set, stand in for the method."""
+    usual = getattr(cls, method)
+
+    def either(self, *args: Any, **kwargs: Any) -> Any:
+        return (variable.get() or usual)(self, *args, **kwargs)
+
+    setattr(cls, method, either)
+
+
+_open(keras.layers.LSTM, "inner_loop", _lstms)
+_open(keras.layers.GRU, "inner_loop", _others)
+_open(keras.layers.RNN, "inner_loop", _others)
+_open(LeftContext, "prepend", _contexts)
 
 
 class _View:

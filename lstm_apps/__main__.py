@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 from lstm_apps.errors import InputError, ParityError
 
@@ -10,6 +11,7 @@ def main() -> None:
     """Run the command line. Bad input is one sentence on stderr and exit code 2; an export that does not
     compute what Keras computes is one and exit code 1."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+    warnings.showwarning = _show_warning
     try:
         from lstm_apps.cli import app
     except ImportError as error:
@@ -25,6 +27,11 @@ def main() -> None:
     except ParityError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """A warning as a sentence, as errors are."""
+    print(f"Note: {message}", file=sys.stderr if file is None else file)
 
 
 def _fail(sentence: str) -> int:

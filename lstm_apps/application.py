@@ -143,6 +143,10 @@ class Application(ABC):
     def fit_features(self, data: Data) -> Features:
         """Fit scalers, vocabularies and the like, on `data.train` only."""
 
+    def describe(self, features: Any) -> str:
+        """What a model with these features does, in a sentence."""
+        return self.summary
+
     @abstractmethod
     def examples(self, features: Any, records: Any) -> Examples:
         """The examples of one part."""

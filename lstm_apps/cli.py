@@ -262,7 +262,7 @@ def benchmark(
     for row in rows:
         size, fused = f"{row['size_bytes'] / 1e3:.0f} kB", "yes" if row["fused"] else "no"
         if "reason" in row:
-            table.add_row(row["file"], row["runtime"], size, fused, f"[dim]{row['reason']}[/dim]")
+            table.add_row(row["file"], row["runtime"], size, fused, "[dim]not measured[/dim]")
             continue
         value = row["metrics"].get(metric)
         table.add_row(
@@ -277,6 +277,9 @@ def benchmark(
             f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
         )
     out.print(table)
+    for row in rows:
+        if "reason" in row:
+            out.print(f"{row['file']} in {row['runtime']}: {row['reason']}", markup=False, highlight=False)
 
 
 @app.command()
@@ -291,7 +294,10 @@ def predict(
     model = runtime.load(file)
     with _warnings_as_sentences():
         path = Path(raw)
-        answer = model.predict(path if is_file(path) or is_folder(path) else raw)
+        there = is_file(path) or is_folder(path)
+        if not there and path.suffix and len(raw.split()) == 1:
+            _tell(f"There is no file {raw}: this is taken as a text.")
+        answer = model.predict(path if there else raw)
     if as_json:
         print(json.dumps(_plain(answer)))
         if model.info["notice"]:

@@ -36,8 +36,10 @@ def shuffled(examples: Examples, batch_size: int, seed: int, steps: int, epoch: 
             yield examples.batch(chosen, np.random.default_rng((seed, e, step)))
 
 
-def ahead(batches: Iterator[Batch], count: int = 4) -> Iterator[Batch]:
-    """`batches`, made by a thread of their own, up to `count` of them before they are asked for."""
+@contextlib.contextmanager
+def ahead(batches: Iterator[Batch], count: int = 4) -> Iterator[Iterator[Batch]]:
+    """Inside the `with` block, `batches`, made by a thread of their own, up to `count` of them before they
+    are asked for. After it the thread has ended and whoever still waits for a batch gets none."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(count)
     stop = threading.Event()
 
@@ -55,15 +57,23 @@ def ahead(batches: Iterator[Batch], count: int = 4) -> Iterator[Batch]:
         except BaseException as error:  # raised where the batch is waited for
             put(error)
 
-    threading.Thread(target=make, daemon=True).start()
-    try:
-        while True:
-            item = ready.get()
+    def taken() -> Iterator[Batch]:
+        while not stop.is_set():
+            try:
+                item = ready.get(timeout=0.1)
+            except queue.Empty:
+                continue
             if isinstance(item, BaseException):
                 raise item
             yield item
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        yield taken()
     finally:
         stop.set()
+        thread.join()
 
 
 _POOL = 32  # batches among which examples are sorted by length

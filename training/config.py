@@ -38,6 +38,8 @@ class Config:
         for name in ("units", "layers", "epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected at least 1.")
+        if self.data is not None and not str(self.data).strip():
+            raise InputError("data is empty, expected a file, a folder or the name of a dataset.")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(f"steps_per_epoch is {self.steps_per_epoch}, expected at least 1.")
         if not 0 <= self.dropout < 1:

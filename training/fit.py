@@ -54,9 +54,10 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
         model = compiled(config, features, steps)
     done = keeper.state["epochs_done"]
     if not keeper.state["finished"]:
-        with kernels.use_kernel(kernels.compiled):
+        drawn = shuffled(examples, config.batch_size, config.seed, steps, done)
+        with kernels.use_kernel(kernels.compiled), ahead(drawn) as batches:
             model.fit(
-                ahead(shuffled(examples, config.batch_size, config.seed, steps, done)),
+                batches,
                 steps_per_epoch=steps,
                 validation_data=InOrder(app.examples(features, data.validation), config.batch_size),
                 epochs=config.epochs,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_apps import application
 from lstm_apps.application import Application, Data
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Features, from_json, to_json
 from training.config import Config
 
@@ -141,7 +142,10 @@ class Run:
                 "The training was interrupted. Go on with: "
                 f"lstm-apps train {self.config.application} --resume --out {self.folder}"
             )
-        model = keras.models.load_model(self.model_file, compile=False)
+        try:
+            model = keras.models.load_model(self.model_file, compile=False)
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self.model_file} is damaged: {first_line(error)}") from error
         app = self.application
         return with_outputs(model, {*app.outputs, *app.stream_outputs})
 

@@ -124,7 +124,10 @@ def read_record(path: Path, lead: int = 0) -> EcgRecord:
     """One lead of a record, and the annotated beats."""
     import wfdb
 
-    signal, rate = read_ecg(path, lead)
+    try:
+        signal, rate = read_ecg(path, lead)
+    except InputError as error:
+        raise InputError(f"{path}, lead {lead}: {error}") from error
     try:
         found = wfdb.rdann(str(path), "atr")
     except Exception as error:  # wfdb raises whatever its parsing meets

@@ -10,7 +10,16 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.table import NEVER, read_parquet
-from lstm_apps.features.vitals import GAP, NAMES, Readings, possible, read_clif_vitals, read_rows
+from lstm_apps.features.vitals import (
+    EVENTS,
+    GAP,
+    NAMES,
+    Readings,
+    possible,
+    read_clif_vitals,
+    read_rows,
+    tell_unknown,
+)
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
@@ -67,10 +76,11 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
     patients, seconds, names, values = read_rows(path, columns)
     if (patients == "").any():
         raise InputError(f"{path} must say of every row which patient it is of: column {columns['patient']}.")
+    tell_unknown(names)
     stays = []
     for patient in dict.fromkeys(patients.tolist()):
         mine = patients == patient
-        events = {e: seconds[mine & (names == e)].tolist() for e in ("death", "transfer_up")}
+        events = {e: seconds[mine & (names == e)].tolist() for e in EVENTS}
         readings = Readings.of(seconds[mine], names[mine], values[mine])
         deaths = events["death"]
         stays.append(Stay(patient, readings, deaths[0] if deaths else None, tuple(events["transfer_up"])))

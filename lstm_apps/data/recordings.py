@@ -14,6 +14,7 @@ LAYOUT = (
     "a folder with a subfolder of sound files a word (`yes/anna_0.wav`; the speaker is what stands before "
     "`_nohash_` or `_` and a number), or one of files named `word_speaker_number.wav`"
 )
+_SHORTEST = 0.05  # seconds
 _FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>.+)_(?P<take>\d+)")
 _NESTED = re.compile(r"(?P<speaker>.+?)(_nohash)?_(?P<take>\d+)")
 
@@ -31,7 +32,10 @@ class Recording:
 
     def read(self, rate: int) -> np.ndarray:
         """(samples,) float32 at `rate` samples a second."""
-        return read_audio(self.file, rate)
+        try:
+            return read_audio(self.file, rate)
+        except InputError as error:
+            raise InputError(f"{self.file}: {error}") from error
 
 
 def list_recordings(folder: Path) -> list[Recording]:
@@ -66,8 +70,8 @@ def _recording(folder: Path, file: Path) -> Recording:
         about = soundfile.info(file)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{file} is no sound file that can be read: {first_line(error)}") from error
-    if not about.frames:
-        raise InputError(f"{file} is empty.")
+    if about.frames < _SHORTEST * about.samplerate:
+        raise InputError(f"{file} holds {about.frames / about.samplerate:.3f} s of sound: that is no word.")
     nested = file.parent != folder
     match = (_NESTED if nested else _FLAT).fullmatch(file.stem)
     if match is None and not nested:

@@ -85,7 +85,10 @@ def by_group(
     for record in records:
         groups[group(record)].append(record)
     if len(groups) < 3:
-        raise InputError(f"{len(groups)} groups cannot be split into training, validation and test part.")
+        raise InputError(
+            f"{len(groups)} different speakers, patients or documents cannot be split into training, "
+            "validation and test part: it takes three."
+        )
     order = sorted(groups, key=lambda g: hashlib.sha256(str(g).encode()).digest())
     total = sum(map(len, groups.values()))
     parts: list[list[Record]] = []

@@ -14,11 +14,11 @@ from lstm_apps.errors import InputError, first_line
 
 LAYOUT = (
     "CSV with a header, JSON lines or a JSON array: a column of texts, one of scores from -4 to 4 or of "
-    "labels (positive, neutral, negative; pos, neg; 1, 0 where there is nothing else), and, if there is one, "
-    "a column of the documents they are from"
+    "labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is nothing else), and, if"
+    " there is one, a column of the documents they are from"
 )
 _LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
-_BINARY = {"1": "positive", "0": "negative"}
+_BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,12 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
                     f"{path}, row {number}: there is no column {columns[role]!r}; expected {LAYOUT}."
                 )
     target = columns["target"]
-    if {str(row[target]).strip() for _, row in rows} == set(_BINARY):
-        rows = [(n, {**row, target: _BINARY[str(row[target]).strip()]}) for n, row in rows]
+    labels = [str(row[target]).strip().lower() for _, row in rows]
+    if any({*labels} == {*pair} for pair in _BINARY):
+        rows = [
+            (n, {**row, target: "negative" if label in {pair[0] for pair in _BINARY} else "positive"})
+            for (n, row), label in zip(rows, labels, strict=True)
+        ]
     found = []
     for number, row in rows:
         where = f"{path}, row {number}"

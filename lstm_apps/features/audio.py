@@ -67,6 +67,11 @@ def _read_file(path: Path) -> tuple[np.ndarray, int]:
     if not is_file(path):
         raise InputError(f"There is no sound file {str(path)[:200]}.")
     try:
+        about = soundfile.info(path)
+        if about.frames > _LONGEST * about.samplerate:
+            raise InputError(
+                f"{path} has {about.frames / about.samplerate / 3600:.1f} hours of sound at once."
+            )
         return soundfile.read(path, dtype="float32")
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error

@@ -77,7 +77,9 @@ def _rhythm(
     beside the usual one."""
     usual = float(np.median(recent))
     energy = float(np.log((np.abs(np.diff(shape)).sum() + 1e-3) / (np.abs(np.diff(template)).sum() + 1e-3)))
-    together = float(np.corrcoef(shape, template)[0, 1]) if shape.std() and template.std() else 0.0
+    one, other = shape - shape.mean(), template - template.mean()
+    norms = np.sqrt((one @ one) * (other @ other))
+    together = float(one @ other / norms) if norms else 0.0
     return [
         2 * np.log(before / usual),
         2 * np.log(after / usual),

@@ -15,6 +15,10 @@ from lstm_apps.features.series import Series, fill_missing, read_series
 Arrays = dict[str, np.ndarray]
 
 
+# Of values, which the graph reads as float32, and of their squares.
+_LARGEST, _LEAST_SPREAD = 1e15, 1e-5
+
+
 @dataclass(frozen=True)
 class ForecastFeatures:
     """From a table of times and values to the forecaster's inputs, and from its outputs back.
@@ -40,9 +44,19 @@ class ForecastFeatures:
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
             history: int, quantiles: tuple[float, ...]) -> Self:  # fmt: skip
         """Fit the scaler on the training part of a series, and on nothing else."""
+        largest = float(np.nanmax(np.abs(train.values)))
+        if largest > _LARGEST:
+            raise InputError(
+                f"{target!r} goes up to {largest:g}: choose a unit in which numbers are smaller."
+            )
         std = float(np.nanstd(train.values))
-        if not std > 1e-9 * max(1.0, float(np.nanmax(np.abs(train.values)))):
+        if np.nanmin(train.values) == np.nanmax(train.values):
             raise InputError(f"The training part of {target!r} is constant; there is nothing to learn.")
+        if std < _LEAST_SPREAD * largest:
+            raise InputError(
+                f"The training part of {target!r} spreads by {std:g} only, and goes up to {largest:g}: "
+                "float32 does not tell its values apart. Subtract what they have in common."
+            )
         seasons = train.frequency.seasons()
         return cls(time, target, unit, step, train.frequency, seasons, history, horizon, quantiles,
                    mean=float(np.nanmean(train.values)), std=std)  # fmt: skip
@@ -111,6 +125,8 @@ class ForecastFeatures:
                 "meter alive?",
                 stacklevel=2,
             )
+        if (largest := float(np.abs(values).max())) > _LARGEST:
+            raise InputError(f"{self.target!r} goes up to {largest:g}: more than the model can reckon with.")
         outputs = run(self.windows(series, values, np.array([self.history])))
         quantiles = outputs["quantiles"][0]  # (horizon, quantiles)
         names = [f"q{round(100 * q)}" for q in self.quantiles]

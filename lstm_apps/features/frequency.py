@@ -8,6 +8,7 @@ from lstm_apps.errors import InputError
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _DAY, _WEEK, _YEAR = 86400, 604800, 365.2425 * 86400
+_MOST = 10**6  # units a step
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Frequency:
         digits = text.rstrip("abcdefghijklmnopqrstuvwxyzM ")
         unit = text[len(digits) :].strip()
         count = digits.strip() or "1"
-        if not count.isdigit() or int(count) == 0 or unit not in (*_UNITS, "M"):
+        if not count.isdigit() or not 0 < int(count) < _MOST or unit not in (*_UNITS, "M"):
             known = ", ".join((*_UNITS, "M"))
             raise InputError(f"{text!r} is no time step; write a number and one of {known}: 15min.")
         return cls(int(count), "M") if unit == "M" else cls(int(count) * _UNITS[unit])
@@ -59,7 +60,11 @@ class Frequency:
             return start.astype("datetime64[s]") + count.astype("timedelta64[s]")
         month = start.astype("datetime64[M]")
         within = start.astype("datetime64[s]") - month.astype("datetime64[s]")
-        return (month + count.astype("timedelta64[M]")).astype("datetime64[s]") + within
+        months = month + count.astype("timedelta64[M]")
+        # Of a month without such a day, its last one.
+        last = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]") - np.timedelta64(1, "D")
+        clock = within % np.timedelta64(_DAY, "s")
+        return months.astype("datetime64[s]") + np.minimum(within, last.astype("timedelta64[s]") + clock)
 
     def seasons(self) -> tuple[int, ...]:
         """The periods to look for, in steps, shortest first.
@@ -96,9 +101,10 @@ def _commonest(distances: np.ndarray, times: np.ndarray, unit: str) -> int:
     odd = np.flatnonzero(distances % step)
     if len(odd):
         first = odd[0]
+        monthly = unit == "seconds" and 28 * _DAY <= step <= 31 * _DAY
         raise InputError(
             f"The times are irregular: the commonest step is {step} {unit}, but {len(odd)} of "
             f"{len(distances)} distances are no multiple of it, first after {times[first]}. "
-            "Resample with --step, for instance --step 1h."
+            f"Resample with --step, for instance --step {'1M' if monthly else '1h'}."
         )
     return step

@@ -1,5 +1,7 @@
 """R peaks of an ECG as it comes in."""
 
+from functools import lru_cache
+
 import numpy as np
 
 # All in seconds.
@@ -34,6 +36,7 @@ class PeakDetector:
         self._begin = 0  # the first sample of `_signal`, since the beginning
         self._decided = 0  # samples up to which peaks were looked for
         self._peaks: list[int] = []
+        self._usual = rate  # samples between the last peaks
         self._energies: list[float] = []
 
     def all(self, signal: np.ndarray) -> np.ndarray:
@@ -74,7 +77,9 @@ class PeakDetector:
         for top in tops[tops < end - start]:
             peak = self._peak(int(top), start, begin, band, energy, level)
             if peak is not None:
-                self._peaks = [*self._peaks[-2 * _MEMORY :], peak]
+                self._peaks = [*self._peaks[1 - _MEMORY :], peak]
+                if len(self._peaks) > 2:
+                    self._usual = float(np.median(np.diff(self._peaks)))
                 self._energies = [*self._energies[1 - _MEMORY :], min(float(energy[top]), 3 * level)]
                 found.append(peak)
         return found
@@ -85,8 +90,7 @@ class PeakDetector:
         """The R peak of the beat whose energy is greatest at `start + top`, if it is one and is new."""
         refractory, around = int(_REFRACTORY * self.rate), int(_AROUND * self.rate)
         last = self._peaks[-1] if self._peaks else -(10**9)
-        usual = float(np.median(np.diff(self._peaks[-_MEMORY:]))) if len(self._peaks) > 2 else self.rate
-        overdue = start + top - last > _OVERDUE * usual
+        overdue = start + top - last > _OVERDUE * self._usual
         if start + top < begin and not (overdue and self._peaks):
             return None  # of what was looked at before, only what a beat is overdue for can be new
         if energy[top] < (_MISSED if overdue else _THRESHOLD) * level:
@@ -102,6 +106,13 @@ def _average(x: np.ndarray, length: float) -> np.ndarray:
     """The mean of the `length` samples around each, of fewer at the ends."""
     half = max(1, round(length / 2))
     total = np.concatenate([[0.0], np.cumsum(x)])
-    at = np.arange(len(x))
-    first, last = np.maximum(0, at - half), np.minimum(len(x), at + half + 1)
-    return (total[last] - total[first]) / (last - first)
+    first, last, count = _around(len(x), half)
+    return (total[last] - total[first]) / count
+
+
+@lru_cache(maxsize=64)
+def _around(length: int, half: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each place the first one and the one after the last within `half` of it, and how many they are."""
+    at = np.arange(length)
+    first, last = np.maximum(0, at - half), np.minimum(length, at + half + 1)
+    return first, last, last - first

@@ -114,26 +114,47 @@ def _check_ascending(times: np.ndarray, where: str) -> None:
         )
 
 
+def _check_span(steps: np.ndarray, frequency: Frequency, times: np.ndarray) -> None:
+    """InputError where most of the steps have no row, before there is memory for all of them."""
+    if len(np.unique(steps)) < (1 - MAX_MISSING) * (int(steps[-1]) + 1):
+        raise InputError(
+            f"From {times[0]} to {times[-1]} there are {int(steps[-1]) + 1} steps of {frequency}, and rows "
+            f"of {len(np.unique(steps))}; at most {MAX_MISSING:.0%} may be missing."
+        )
+
+
 def _regular(times: np.ndarray, values: np.ndarray) -> Series:
     frequency = Frequency.infer(times)
     steps = frequency.steps_between(times[0], times)
+    _check_span(steps, frequency, times)
     grid = np.full(steps[-1] + 1, np.nan)
     grid[steps] = values
     return Series(times[0], frequency, grid)
 
 
 def _resample(times: np.ndarray, values: np.ndarray, step: str) -> Series:
-    """Means over bins that start at whole steps; NaN where under half of a bin's rows was measured."""
+    """Means over bins that start at whole steps; NaN where under half of a bin's rows was measured. A bin
+    that the times begin or end in the middle of is left out: what is missing of it may be unlike the rest."""
     frequency = Frequency.parse(step)
     unit = "M" if frequency.unit == "M" else "s"
     epoch = np.datetime64("1970-01-01" if unit == "M" else "1970-01-05")  # a Monday, for weeks
     bins = frequency.steps_between(epoch, times)
+    row_seconds = float(np.median(np.diff(times.astype(np.int64))))
+    row = np.timedelta64(round(row_seconds), "s")
+    whole = (
+        frequency.shift(epoch, bins[:1])[0] > times[0] - row,
+        frequency.shift(epoch, bins[-1:] + 1)[0] <= times[-1] + row,
+    )
+    kept = ((bins > bins[0]) | whole[0]) & ((bins < bins[-1]) | whole[1])
+    if not kept.any():
+        raise InputError(f"The times from {times[0]} to {times[-1]} hold no whole step of {step}.")
+    bins, values = bins[kept], values[kept]
+    _check_span(bins - bins[0], frequency, times)
     first = bins[0]
     size = bins[-1] - first + 1
     ok = ~np.isnan(values)
     count = np.bincount(bins[ok] - first, minlength=size)
     total = np.bincount(bins[ok] - first, weights=values[ok], minlength=size)
-    row_seconds = float(np.median(np.diff(times.astype(np.int64))))
     expected = max(1.0, frequency.seconds / row_seconds)
     enough = count >= MIN_BIN_COVERAGE * expected
     means = np.where(enough, total / np.maximum(count, 1), np.nan)

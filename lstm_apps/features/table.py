@@ -44,14 +44,26 @@ def read_columns(
         raise InputError(f"A column of the table is no list: {error}.") from error
 
 
+def column_names(source: Any) -> list[str]:
+    """The columns of a table that `read_columns` reads."""
+    if not isinstance(source, str | Path):
+        return list(map(str, source.keys() if isinstance(source, Mapping) else source.columns))
+    with _opened(Path(source)) as file:
+        return next(csv.reader(file), [])
+
+
+def _opened(path: Path) -> Any:
+    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    return opener(path, "rt", encoding="utf-8-sig", newline="")
+
+
 def _csv_columns(
     path: Path, names: tuple[str, ...], optional: tuple[str, ...]
 ) -> tuple[dict[str, list], str]:
     if not is_file(path):
         raise InputError(f"There is no file {str(path)[:200]}.")
-    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        with _opened(path) as file:
             rows = csv.reader(file)
             header = next(rows, [])
             _check_header(header, names, str(path))
@@ -96,7 +108,7 @@ def parse_times(cells: list, column: str, where: str) -> np.ndarray:
             if isinstance(cell, int | float | np.number):
                 raise TypeError("a number may count anything since any day")
             times[row - 1] = np.datetime64(cell if moment is None else moment, "s")
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError(
                 f"{where}, row {row}: {column!r} is {cell!r}, expected a time in ISO 8601, "
                 "for instance 2010-11-26T21:00."
@@ -113,6 +125,8 @@ def parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
     for row, cell in enumerate(cells, start=1):
         text = cell.strip() if isinstance(cell, str) else cell
         if text is None or (isinstance(text, str) and text.lower() in ("", "?", "nan", "na", "null")):
+            text = math.nan
+        if type(text).__name__ == "NAType":  # of pandas, which need not be here
             text = math.nan
         try:
             values[row - 1] = float(text)

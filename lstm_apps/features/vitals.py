@@ -10,7 +10,14 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_folder
-from lstm_apps.features.table import NEVER, parse_numbers, parse_times, read_columns, read_parquet
+from lstm_apps.features.table import (
+    NEVER,
+    column_names,
+    parse_numbers,
+    parse_times,
+    read_columns,
+    read_parquet,
+)
 
 
 class Vital(NamedTuple):
@@ -33,6 +40,7 @@ VITALS: dict[str, Vital] = {
     "temp_c": Vital("°C", 32, 44),
 }
 NAMES = tuple(VITALS)
+EVENTS = "death", "transfer_up"  # variables without a value, of which training data tell
 Bounds = Mapping[str, tuple[float, float]]  # by vital sign, lowest and highest value that can be real
 BOUNDS: Bounds = {name: (vital.low, vital.high) for name, vital in VITALS.items()}
 _HEART_RATE, _MAP, _SPO2 = (NAMES.index(n) for n in ("heart_rate", "map", "spo2"))
@@ -96,6 +104,12 @@ def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndar
         raise InputError(f"{where}: its columns differ in length: {sizes}.")
     if not cells[time]:
         raise InputError(f"{where} has no rows.")
+    if patient not in cells and (others := set(column_names(raw)) - {time, variable, value}):
+        warnings.warn(
+            f"{where} has no column {patient!r}, but {', '.join(sorted(others))}: "
+            "all its rows count as one patient's.",
+            stacklevel=2,
+        )
     return (
         np.array([str(c).strip() for c in cells.get(patient, [""] * len(cells[time]))]),
         parse_times(cells[time], time, where).astype(np.int64),
@@ -124,6 +138,16 @@ def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     return ids[kept], seconds[kept], names[kept], values[kept]
 
 
+def tell_unknown(names: np.ndarray) -> None:
+    """Warn of variables that are neither vital signs nor events."""
+    unknown = sorted(set(names.tolist()) - {*NAMES, *EVENTS})
+    if unknown:
+        warnings.warn(
+            f"Neither vital signs that are known nor events: {', '.join(unknown[:5])}; they are left out.",
+            stacklevel=2,
+        )
+
+
 def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
     """The readings of each patient, see `read_rows`; what is left out is said in a warning.
 
@@ -131,9 +155,7 @@ def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS)
         InputError: As `read_rows`; no reading of a vital sign that could be real.
     """
     patients, seconds, names, values = read_rows(raw, columns)
-    unknown = sorted(set(names) - set(NAMES))
-    if unknown:
-        warnings.warn(f"Not vital signs that the model knows: {', '.join(unknown[:5])}.", stacklevel=2)
+    tell_unknown(names)
     ok = possible(names, values, bounds)
     wrong = ~ok & ~np.isnan(values) & np.isin(names, NAMES)
     if wrong.any():

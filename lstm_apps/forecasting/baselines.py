@@ -149,27 +149,30 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
         steps = at[:, None] + np.arange(horizon)
         return _tree_table(features, part, at), part.values[steps], part.series.measured[steps]
 
-    # Origins at every hour of the day would repeat nearly the same rows 24 times.
-    every = max(1, horizon // 3)
-    train_x, train_y, ok = rows(split.train, split.train.origins(features.history, horizon, every))
-    train_x, train_y = train_x[ok.ravel()], train_y[ok]
-    at = split.validation.origins(features.history, horizon, horizon)
+    def learnt(every: int) -> tuple[np.ndarray, np.ndarray]:
+        x, y, ok = rows(split.train, split.train.origins(features.history, horizon, every))
+        return x[ok.ravel()], y[ok]
+
+    # Origins one step apart repeat nearly the same rows; for the choice of a size fewer do.
+    few, many = learnt(max(1, horizon // 3)), learnt(min(2, horizon))
+    # At all hours of the day, not at those alone that divide it.
+    at = split.validation.origins(features.history, horizon, max(1, horizon // 3 - 1))
     validation_x, validation_y, validation_ok = rows(split.validation, at)
 
-    def fit(quantile: float, leaves: int, rate: float) -> HistGradientBoostingRegressor:
+    def fit(known: tuple[np.ndarray, np.ndarray], quantile: float, leaves: int, rate: float):
         model = HistGradientBoostingRegressor(
             loss="quantile", quantile=quantile, max_leaf_nodes=leaves, learning_rate=rate,
             max_iter=200, min_samples_leaf=50, l2_regularization=1.0, random_state=0,
         )  # fmt: skip
         with threadpool_limits(1, "openmp"):  # a second thread gains little, and spins where cores are busy
-            return model.fit(train_x, train_y)
+            return model.fit(*known)
 
     def validation_loss(choice: tuple[int, float]) -> float:
-        forecast = fit(0.5, *choice).predict(validation_x[validation_ok.ravel()])
+        forecast = fit(few, 0.5, *choice).predict(validation_x[validation_ok.ravel()])
         return mean_pinball_loss(validation_y[validation_ok], forecast, alpha=0.5)
 
     best = min([(15, 0.03), (15, 0.1), (31, 0.03), (31, 0.1)], key=validation_loss)
-    models = [fit(q, *best) for q in features.quantiles]
+    models = [fit(many, q, *best) for q in features.quantiles]
 
     def forecast(x: np.ndarray) -> np.ndarray:
         quantiles = np.stack([m.predict(x) for m in models], axis=-1)

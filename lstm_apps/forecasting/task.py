@@ -67,6 +67,14 @@ class Forecasting(Application):
         self.presets = presets
         self.baselines = baselines.names(seasons)
 
+    def describe(self, features: ForecastFeatures) -> str:
+        if features.target == self.roles["target"]:
+            return self.summary
+        return (
+            f"Quantile forecast of {features.target}, {features.horizon} steps of {features.frequency} "
+            f"ahead, from the last {features.history}"
+        )
+
     def load(self, request: Request) -> Data:
         columns = self.columns(request, step=True)
         found = sources.find(request.path or self.dataset)

@@ -213,8 +213,11 @@ class Ecg(Application):
         annotated, detected = _tables(data)
         if not data.baselines:
             # First leads: over left-out patients of the training part the others made them no better.
-            parts = [(b.record, b.table, b.labels) for b in _first([*data.train, *data.validation])]
-            data.baselines.update(baselines.labels(parts, [*annotated, *detected], SCORED))
+            recorded, made_up = (
+                [(b.record, b.table, b.labels) for b in _first([*data.train, *data.validation], kind)]
+                for kind in (False, True)
+            )
+            data.baselines.update(baselines.labels(recorded, made_up, [*annotated, *detected], SCORED))
         for name, labels in data.baselines.items():
             yield name, labels[: len(annotated)], labels[len(annotated) :]
 
@@ -349,9 +352,9 @@ def _leads(path: Path) -> list[Beats]:
     return found
 
 
-def _first(parts: list[Beats]) -> list[Beats]:
-    """First leads as they were recorded."""
-    return [b for b in parts if b.source.lead == 0 and not b.made_up]
+def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
+    """First leads as they were recorded, or with beats brought forward."""
+    return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
 
 
 def _made_up(beats: Beats) -> Beats:

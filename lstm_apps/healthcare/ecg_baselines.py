@@ -7,56 +7,94 @@ import numpy as np
 
 NAMES = ("logistic regression", "random forest")
 _FOLDS = 5
+_TREES, _TREES_TO_TUNE = 100, 30
+Part = tuple[str, np.ndarray, np.ndarray]  # patient, table, labels
 
 
 def labels(
-    parts: Sequence[tuple[str, np.ndarray, np.ndarray]], test: Sequence[np.ndarray], classes: tuple[str, ...]
+    parts: Sequence[Part], made_up: Sequence[Part], test: Sequence[np.ndarray], classes: tuple[str, ...]
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
     """Each baseline's name and its labels of the test records, beat by beat, from the same table as the
     model's.
 
     Args:
-        parts: Patient, table and labels of the training part.
+        parts: The training part.
+        made_up: What the model learns from beside it; with it or without it, as suits each baseline.
         test: Tables of the test records.
         classes: What they are to tell apart; other beats of the training part are left out.
     """
+    recorded, more = (_together(part, classes) for part in (parts, made_up))
+    for name, grid in zip(NAMES, _grids(), strict=True):
+        model, helped = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
+        if "n_estimators" in model.get_params():
+            model.set_params(n_estimators=_TREES)
+        _, table, known = _joined(recorded, more) if helped else recorded
+        model.fit(table, known)
+        # In a record there may be no beat at all.
+        yield name, [model.predict(t) if len(t) else np.array([], known.dtype) for t in test]
+
+
+def _grids() -> tuple[list[Any], ...]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    table = np.concatenate([t for _, t, _ in parts])
-    known = np.concatenate([x for _, _, x in parts])
-    patient = np.concatenate([[name] * len(x) for name, _, x in parts])
-    kept = np.isin(known, classes)
-    grids = (
+    def forest(leaf: int, weight: str | None) -> Any:
+        return RandomForestClassifier(
+            _TREES_TO_TUNE,
+            min_samples_leaf=leaf,
+            max_features=0.2,
+            class_weight=weight,
+            random_state=0,
+            n_jobs=-1,
+        )
+
+    return (
         [
             make_pipeline(StandardScaler(), LogisticRegression(C=c, class_weight="balanced", max_iter=300))
             for c in (0.001, 0.01, 0.1)
         ],
-        [
-            RandomForestClassifier(
-                100, min_samples_leaf=leaf, max_features=0.2, class_weight=weight, random_state=0, n_jobs=-1
-            )
-            for leaf, weight in ((5, "balanced_subsample"), (20, "balanced_subsample"), (5, None))
-        ],
+        [forest(5, "balanced_subsample"), forest(20, "balanced_subsample"), forest(5, None)],
     )
-    for name, grid in zip(NAMES, grids, strict=True):
-        model = _best(grid, table[kept], known[kept], patient[kept]).fit(table[kept], known[kept])
-        # In a record there may be no beat at all.
-        yield name, [model.predict(t) if len(t) else np.array([], known.dtype) for t in test]
 
 
-def _best(grid: list[Any], table: np.ndarray, known: np.ndarray, patient: np.ndarray) -> Any:
+def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    """Patient, columns and label of each beat of the classes."""
+    if not parts:
+        return np.array([], str), np.zeros((0, 0)), np.array([], str)
+    patient = np.concatenate([[name] * len(x) for name, _, x in parts])
+    table, known = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    kept = np.isin(known, classes)
+    return patient[kept], table[kept], known[kept]
+
+
+def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(np.concatenate(pair) for pair in zip(one, other, strict=True)) if len(other[0]) else one
+
+
+def _best(
+    grid: list[tuple[Any, bool]], recorded: tuple[np.ndarray, ...], made_up: tuple[np.ndarray, ...]
+) -> tuple[Any, bool]:
+    """The model, and whether made-up beats help it, of the best macro F1 on recorded beats of patients that
+    are left out."""
     from sklearn.metrics import f1_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold
 
+    patient, table, known = recorded
     if len(set(patient)) < 2:
         return grid[0]
-    folds = GroupKFold(min(_FOLDS, len(set(patient))))
+    folds = list(GroupKFold(min(_FOLDS, len(set(patient)))).split(table, groups=patient))
 
-    def quality(model: Any) -> float:
-        found = cross_val_predict(model, table, known, groups=patient, cv=folds)
+    def quality(choice: tuple[Any, bool]) -> float:
+        model, helped = choice
+        found = np.empty_like(known)
+        for kept, left_out in folds:
+            learnt = tuple(a[kept] for a in recorded)
+            if helped and len(made_up[0]):
+                of_others = ~np.isin(made_up[0], patient[left_out])
+                learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
+            found[left_out] = model.fit(*learnt[1:]).predict(table[left_out])
         return float(f1_score(known, found, average="macro"))
 
     return max(grid, key=quality)

@@ -151,7 +151,11 @@ class LSTMCell(keras.layers.LSTMCell):
             )
         if self.peephole:
             self.peepholes = self.add_weight(
-                shape=(blocks - 1, units), name="peephole", initializer=self.kernel_initializer
+                shape=(blocks - 1, units),
+                name="peephole",
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
             )
         if self.layer_norm:
             self.gain = self.add_weight(shape=(blocks * units,), name="gain", initializer="ones")
@@ -160,6 +164,8 @@ class LSTMCell(keras.layers.LSTMCell):
                 shape=(units, self.projection_units),
                 name="projection",
                 initializer=self.recurrent_initializer,
+                regularizer=self.recurrent_regularizer,
+                constraint=self.recurrent_constraint,
             )
 
     def _initial_bias(self, shape, dtype=None):

@@ -15,7 +15,8 @@ from step t + 1, and dh already holding the gradient of the output at t,
 
 What dh and dc are multiplied by here is known going forward, and is all that is stored. The loop back
 makes only this. The gradients of the weights are one product over all steps after it, dW = X^T dZ
-and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
+and dR = H_before^T dZ, where automatic differentiation would add up a product a step. It has no
+gradient itself: for second derivatives, such as a penalty on gradients, train with `use_kernel(scan)`.
 """
 
 import os

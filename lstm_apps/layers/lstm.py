@@ -165,6 +165,8 @@ class LSTM(keras.layers.RNN):
             runs: backwards in time with `go_backwards`, as its output is.
         """
         x = ops.cast(ops.convert_to_tensor(x), self.variable_dtype)
+        if len(x.shape) != 3:
+            raise ValueError(f"gates takes (batch, time, features), got {tuple(x.shape)}.")
         if not self.built:
             self.build(x.shape)
         if initial_state is None:

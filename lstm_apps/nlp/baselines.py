@@ -49,16 +49,16 @@ def _logistic_regression(
 
     texts = [s.text for s in train]
     positive = np.array([s.score > 0 for s in train])
+    asked, right = [s.text for s in validation], [s.score > 0 for s in validation]
     weights = np.array([s.weight for s in train])
     fitted = []
     for letters in (False, True):
-        vectors = table(letters).fit(texts)
-        known = vectors.transform(texts)
+        vectors = table(letters)
+        known, unknown = vectors.fit_transform(texts), vectors.transform(asked)
         for c in (1, 3, 10, 30):
             model = LogisticRegression(C=c, max_iter=1000).fit(known, positive, weights)
-            fitted.append(make_pipeline(vectors, model))
-    asked, right = [s.text for s in validation], [s.score > 0 for s in validation]
-    best = max(fitted, key=lambda model: model.score(asked, right))
+            fitted.append((model.score(unknown, right), make_pipeline(vectors, model)))
+    _, best = max(fitted, key=lambda pair: pair[0])
 
     def log_odds(part: list[Sentence]) -> np.ndarray:
         return best.decision_function([s.text for s in part]) if part else np.zeros(0)

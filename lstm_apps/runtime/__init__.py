@@ -35,7 +35,7 @@ class Model:
         try:
             self._features = from_json(metadata["features"])
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
 
     def predict(self, raw: Any) -> Any:

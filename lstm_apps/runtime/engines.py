@@ -1,6 +1,7 @@
 """The two engines behind one call: named arrays in, named arrays out."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ class Engine(Protocol):
     metadata: dict[str, Any]  # empty where the file has none
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Outputs by name for a batch of inputs by name. No call sees anything of the one before."""
+        """Outputs by name for a batch of inputs by name, in any thread. No call sees anything of another."""
 
 
 class OnnxEngine:
@@ -52,8 +53,11 @@ class OnnxEngine:
 
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
-        typed: Arrays = {n: a.astype(_numpy_type(self._types[n]), copy=False) for n, a in checked.items()}
-        return dict(zip(self.outputs, self._session.run(self.outputs, typed), strict=True))
+        typed = {n: as_type(n, a, _numpy_type(self._types[n])) for n, a in checked.items()}
+        try:
+            return dict(zip(self.outputs, self._session.run(self.outputs, typed), strict=True))
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelFileError(f"ONNX Runtime cannot run the file: {first_line(error)}") from error
 
 
 class TFLiteEngine:
@@ -74,11 +78,12 @@ class TFLiteEngine:
                 self._interpreter.get_signature_runner(name)
                 for name in self._interpreter.get_signature_list() or ("",)
             ]
+            details = runners[0].get_input_details()
+            self._types = {name: d["dtype"] for name, d in details.items()}
+            self._runners = [(_shapes(runner), runner) for runner in runners]
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(f"LiteRT refuses the file: {first_line(error)}") from error
-        details = runners[0].get_input_details()
-        self._types = {name: d["dtype"] for name, d in details.items()}
-        self._runners = [(_shapes(runner), runner) for runner in runners]
+        self._alone = threading.Lock()  # the interpreter's tensors hold one call at a time
         self.inputs = {name: _open([shapes[name] for shapes, _ in self._runners]) for name in details}
         self.outputs = list(runners[0].get_output_details())
         self.metadata = _tflite_metadata(content)
@@ -91,11 +96,10 @@ class TFLiteEngine:
         if call is None:
             known = sorted({shape[0] for shapes, _ in self._runners for shape in shapes.values()})
             raise InputError(f"Inputs of {asked}; the file takes {', '.join(map(str, known))} steps.")
+        typed = {n: as_type(n, a, self._types[n]) for n, a in checked.items()}
         try:
-            rows = [
-                call(**{n: a[i : i + 1].astype(self._types[n], copy=False) for n, a in checked.items()})
-                for i in range(batch)
-            ]
+            with self._alone:
+                rows = [call(**{n: a[i : i + 1] for n, a in typed.items()}) for i in range(batch)]
         except RuntimeError as error:
             raise ModelFileError(f"LiteRT cannot run the file: {first_line(error)}") from error
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
@@ -173,8 +177,9 @@ _ENGINES: dict[str, Callable[[bytes], Engine]] = {".onnx": OnnxEngine, ".tflite"
 def open_engine(path: str | Path, only_sealed: bool = False) -> Engine:
     """The engine for a model file, by its ending.
 
-    A file that is none, or is not what was exported, is a ModelFileError. A file of other origin has no
-    seal to tell, and a runtime may crash on one that was made to: `only_sealed` refuses it.
+    A file that is none, or is damaged, is a ModelFileError. `only_sealed` refuses a file without the seal
+    of an export, by which damage is told; it tells nothing of who made it, and a runtime may crash on a
+    file that was made to: open files of people you trust.
     """
     path = Path(path)
     if path.suffix not in _ENGINES:
@@ -212,6 +217,16 @@ def check_inputs(inputs: Arrays, expected: dict[str, tuple[int | None, ...]]) ->
     return arrays
 
 
+def as_type(name: str, array: np.ndarray, dtype: Any) -> np.ndarray:
+    """An input in the model's type; an InputError where that cannot hold its numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        typed = array.astype(dtype, copy=False)
+    whole = typed.dtype.kind in "iu"
+    if not ((typed == array) if whole else np.isfinite(typed)).all():
+        raise InputError(f"Input {name!r} holds numbers that {typed.dtype} does not.")
+    return typed
+
+
 def _numpy_type(onnx_type: str) -> type:
     names = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
     name = onnx_type.removeprefix("tensor(").removesuffix(")")
@@ -221,7 +236,7 @@ def _numpy_type(onnx_type: str) -> type:
 def _parse_metadata(text: str | bytes) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"its metadata are damaged: {first_line(error)}") from error
     if not isinstance(metadata, dict) or metadata.get("version") != METADATA_VERSION:
         raise ModelFileError(f"its metadata are of another version than {METADATA_VERSION}.")
@@ -229,15 +244,57 @@ def _parse_metadata(text: str | bytes) -> dict[str, Any]:
 
 
 def _check_flatbuffer(content: bytes) -> None:
-    """LiteRT follows every offset of the file in memory: follow them here first."""
+    """LiteRT follows every offset and number of the file in memory: follow them here first."""
     from ai_edge_litert import schema_py_generated as schema
 
     if content[4:8] != b"TFL3":
         raise ModelFileError("it is no TFLite file.")
     try:
-        schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+        _check_numbers(schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0)))
     except Exception as error:  # struct.error, IndexError, UnicodeDecodeError, ...
         raise ModelFileError(f"the file is damaged: {first_line(error)}") from error
+
+
+def _check_numbers(model: Any) -> None:
+    """IndexError where a number names something that the file does not have."""
+
+    def check(numbers: Any, count: int, least: int = 0) -> None:
+        found: Any = [] if numbers is None else np.atleast_1d(numbers)
+        if len(found) and not (least <= min(found) and max(found) < count):
+            raise IndexError(f"a number of {min(found)} to {max(found)} where there are {count}")
+
+    buffers = len(model.buffers)
+    for graph in model.subgraphs:
+        tensors = len(graph.tensors)
+        check([t.buffer for t in graph.tensors], buffers)
+        for numbers in (graph.inputs, graph.outputs):
+            check(numbers, tensors)
+        for operator in graph.operators or []:
+            check(operator.opcodeIndex, len(model.operatorCodes))
+            code = model.operatorCodes[operator.opcodeIndex]
+            kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+            check(operator.inputs, tensors, -1 if kind in _with_optional_inputs() else 0)
+            for numbers in (operator.outputs, operator.intermediates):
+                check(numbers, tensors)
+    for signature in model.signatureDefs or []:
+        check(signature.subgraphIndex, len(model.subgraphs))
+        tensors = len(model.subgraphs[signature.subgraphIndex].tensors)
+        check([named.tensorIndex for named in [*signature.inputs, *signature.outputs]], tensors)
+    check([entry.buffer for entry in model.metadata or []], buffers)
+
+
+def _with_optional_inputs() -> set[int]:
+    """Operators of which an input may be missing, -1: those that have biases, peepholes and the like."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    known = schema.BuiltinOperator
+    return {
+        known.FULLY_CONNECTED,
+        known.UNIDIRECTIONAL_SEQUENCE_LSTM,
+        known.CONV_2D,
+        known.DEPTHWISE_CONV_2D,
+        known.TRANSPOSE_CONV,
+    }
 
 
 def _tflite_metadata(content: bytes) -> dict[str, Any]:

@@ -145,3 +145,11 @@ def test_a_model_reads_the_folder_that_it_was_trained_on(tmp_path):
     assert set(answer["patient"]) == {"h1", "h2"}
     with pytest.raises(InputError, match="no clif_vitals"):
         features.predict(lambda inputs: inputs, tmp_path)
+
+
+def test_variables_that_nobody_knows_are_told(tmp_path):
+    path = write_ward(tmp_path / "ward.csv")
+    with path.open("a") as file:
+        file.write(f"nobody,{T0},Death,\n")
+    with pytest.warns(UserWarning, match="Death; they are left out"):
+        read_stays(path, COLUMNS)

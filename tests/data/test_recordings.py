@@ -42,5 +42,16 @@ def test_what_is_no_recording_is_told(tmp_path):
     with pytest.raises(InputError, match=r"down_anna_0.wav is no sound file"):
         list_recordings(tmp_path)
     soundfile.write(tmp_path / "down_anna_0.wav", np.zeros(0), RATE)
-    with pytest.raises(InputError, match="empty"):
+    with pytest.raises(InputError, match="no word"):
+        list_recordings(tmp_path)
+
+
+def test_a_click_is_no_word_and_a_bad_recording_is_named(tmp_path):
+    write_recordings(tmp_path, speakers=2, takes=2)
+    soundfile.write(tmp_path / "up_zoe_0.wav", np.full(8000, np.nan), RATE, subtype="FLOAT")
+    (bad,) = (r for r in list_recordings(tmp_path) if r.speaker == "zoe")
+    with pytest.raises(InputError, match=r"up_zoe_0\.wav: .*NaN"):
+        bad.read(RATE)
+    soundfile.write(tmp_path / "up_zoe_0.wav", np.zeros(100), RATE)
+    with pytest.raises(InputError, match=r"up_zoe_0\.wav holds 0\.0"):
         list_recordings(tmp_path)

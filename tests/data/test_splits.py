@@ -58,5 +58,5 @@ def test_groups_stay_where_they_are_when_records_are_added():
 
 
 def test_too_few_groups_are_refused():
-    with pytest.raises(InputError, match="2 groups"):
+    with pytest.raises(InputError, match="it takes three"):
         by_group([(0, 0), (1, 0)], lambda r: r[0])

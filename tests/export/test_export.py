@@ -1,5 +1,6 @@
 """Exports: the fused operator of each runtime, checked against Keras, or no file at all."""
 
+import threading
 from functools import partial
 
 import keras
@@ -214,7 +215,9 @@ def test_the_check_calls_twice(tmp_path, monkeypatch):
 
 def test_a_nan_is_an_error_not_a_pass():
     with pytest.raises(export.ParityError):
-        verify.check(lambda: {"output": np.full((1, 2), np.nan)}, {"output": np.zeros((1, 2))}, tolerance=1.0)
+        verify.check(
+            lambda: {"output": np.full((1, 2), np.nan)}, {"output": np.zeros((1, 2))}, {"output": 1.0}
+        )
 
 
 @each_form
@@ -285,3 +288,120 @@ def test_coupled_gates_of_any_activation_leave(tmp_path):
     report = export.to_onnx(model, tmp_path / "m.onnx")
     assert not report.fused  # in the operator the input gate would be another
     assert export.to_onnx(sequential(LSTM(5, coupled_gates=True)), tmp_path / "m.onnx").fused
+
+
+def test_a_small_output_beside_a_large_one_must_be_right_too(tmp_path):
+    x = keras.Input((7, 4))
+    h = LSTM(5)(x)
+    model = keras.Model(x, {"large": 1e4 * keras.layers.Dense(2)(h), "small": keras.ops.sigmoid(h)})
+    expected = verify.default_tolerances({"large": np.array([-1e4, 1e4]), "small": np.array([-0.1, 0.1])})
+    assert expected == {"large": pytest.approx(1.0), "small": pytest.approx(1e-5)}
+    found = {"large": np.array([-1e4, 1e4]), "small": np.array([0.1, 0.1])}
+    with pytest.raises(export.ParityError, match="small"):
+        verify.check(lambda: found, {"large": found["large"], "small": np.array([-0.1, 0.1])}, expected)
+    for write, file, _ in FORMS:
+        assert write(model, tmp_path / file).max_abs_error < 0.1
+
+
+@each_form
+def test_what_an_adapted_layer_knows_is_in_a_file_of_mixed_precision(write, file, operator, tmp_path):
+    x = 5 + 3 * np.random.default_rng(0).normal(size=(64, 7, 4)).astype("float32")
+    scale = keras.layers.Normalization()
+    scale.adapt(x)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((7, 4))
+        model = keras.Model(inputs, LSTM(5)(scale(inputs)))
+    finally:
+        keras.config.set_dtype_policy(before)
+    engine = open_engine(write(model, tmp_path / file, inputs=x[:3]).path)
+    assert list(engine.inputs) == [model.inputs[0].name]
+    (found,) = engine.run({model.inputs[0].name: x[:3]}).values()
+    np.testing.assert_allclose(found, model(x[:3]).numpy().astype("float32"), atol=0.01)
+
+
+def test_a_layer_that_its_weights_do_not_tell_is_refused_in_mixed_precision(tmp_path):
+    class Remembers(keras.layers.Layer):
+        factor = 1.0
+
+        def call(self, x):
+            return self.factor * x
+
+    remembers = Remembers(dtype="mixed_float16")
+    x = keras.Input((7, 4))
+    model = keras.Model(x, remembers(LSTM(5)(x)))
+    remembers.factor = 3.0
+    with (
+        keras.saving.custom_object_scope({"Remembers": Remembers}),
+        pytest.raises(export.ParityError, match="off by"),
+    ):
+        export.to_onnx(model, tmp_path / "m.onnx")
+
+
+@each_form
+def test_float64_leaves_in_float32(write, file, operator, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = sequential(LSTM(5), keras.layers.Dense(2))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert write(model, tmp_path / file).fused
+
+
+@each_form
+def test_sequences_that_a_reshape_made_of_one(write, file, operator, tmp_path):
+    x = keras.Input((4, 6, 3))
+    h = LSTM(5)(keras.ops.reshape(x, (-1, 6, 3)))
+    write(keras.Model(x, keras.ops.reshape(h, (-1, 4, 5))), tmp_path / file)
+
+
+@each_form
+def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
+    model, x = sequential(LSTM(5)), np.zeros((2, 7, 4), "float32")
+    stateful = keras.Sequential([keras.Input((7, 4), batch_size=2), LSTM(5, stateful=True)])
+    for arguments, says in (
+        ({"model": stateful}, "stateful"),
+        ({"inputs": x[..., :2]}, "shape"),
+        ({"inputs": x[0]}, "shape"),
+        ({"inputs": x.tolist()}, "2 sample inputs"),
+        ({"metadata": {"a": np.float32(1)}}, "JSON"),
+        ({"step": 2.5}, "whole number"),
+        ({"step": 4}, "two chunks"),
+    ):
+        with pytest.raises(InputError, match=says):
+            write(**{"model": model, "path": tmp_path / file, **arguments})
+    (tmp_path / file).mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        write(model, tmp_path / file)
+
+
+@each_form
+@pytest.mark.parametrize("chunk", [9, 16])
+def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator, chunk, tmp_path):
+    x = keras.Input((None, 4))
+    h = keras.ops.cumsum(LSTM(5, return_sequences=True)(x), axis=1)  # knows nothing of the chunk before
+    with pytest.raises(export.ParityError):
+        write(keras.Model(x, h), tmp_path / file, step=chunk)
+
+
+def test_an_export_leaves_the_layers_of_other_threads_alone(tmp_path):
+    x = np.random.default_rng(0).normal(size=(2, 7, 4)).astype("float32")
+    other = keras.layers.LSTM(3)
+    expected, done = other(x).numpy(), threading.Event()
+    seen = []
+
+    def go_on():
+        while not done.is_set():
+            seen.append(np.abs(other(x).numpy() - expected).max())
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        export.to_tflite(sequential(LSTM(5)), tmp_path / "m.tflite")
+    finally:
+        done.set()
+        thread.join()
+    assert len(seen) > 3
+    assert max(seen) < 1e-6

@@ -1,5 +1,6 @@
 """SavedModels: whole, with preprocessing, checked, and never half written."""
 
+import os
 import subprocess
 import sys
 
@@ -107,3 +108,20 @@ def test_a_process_that_knows_no_tokenizer_can_open_one_that_takes_text(tmp_path
     done = subprocess.run([sys.executable, "-c", script, tmp_path / "m"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "tokens" in done.stdout
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((5, 3)), LSTM(4)])
+    export.to_saved_model(model, tmp_path / "m")
+    replace, calls = os.replace, []
+
+    def fail_once(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(OSError, match="No space"):
+        export.to_saved_model(model, tmp_path / "m")
+    assert (tmp_path / "m" / "saved_model.pb").is_file()

@@ -100,3 +100,14 @@ def test_a_constant_series_is_refused():
     times, values = household(30)
     with pytest.raises(InputError, match="constant"):
         features(times, np.full_like(values, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale", "message"),
+    [(1e8, 1.0, "spreads by"), (0.0, 1e300, "choose a unit"), (7.0, 0.0, "constant")],
+)
+def test_what_float32_does_not_tell_apart_is_refused(offset, scale, message):
+    times, values = household(30)
+    with pytest.raises(InputError, match=message):
+        features(times, offset + scale * (values - values.mean()))
+    assert features(times, 1e-30 * values)[1].std > 0

@@ -58,3 +58,22 @@ def test_shift_inverts_steps_between():
         start = np.datetime64("2020-01-01T00:00", "s")
         steps = np.arange(40)
         assert (frequency.steps_between(start, frequency.shift(start, steps)) == steps).all()
+
+
+def test_a_month_without_the_day_has_its_last_one():
+    start = np.datetime64("2021-12-31T06:00:00")
+    found = Frequency(1, "M").shift(start, np.arange(4))
+    assert found.astype(str).tolist() == [
+        "2021-12-31T06:00:00", "2022-01-31T06:00:00", "2022-02-28T06:00:00", "2022-03-31T06:00:00",
+    ]  # fmt: skip
+
+
+def test_ends_of_months_are_told_to_be_resampled_by_month():
+    ends = np.array(["2021-01-31", "2021-02-28", "2021-03-31", "2021-04-30"], "M8[s]")
+    with pytest.raises(InputError, match="--step 1M"):
+        Frequency.infer(ends)
+
+
+def test_a_step_beyond_all_measure_is_none():
+    with pytest.raises(InputError, match="no time step"):
+        Frequency.parse("99999999999999999999h")

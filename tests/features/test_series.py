@@ -113,3 +113,32 @@ def test_resampling_takes_means_of_bins_measured_at_least_half():
     series = read_series({"t": minutes, "v": values}, "t", "v", step="1h")
     np.testing.assert_array_equal(series.values, [1, 2, np.nan, 4])
     assert str(series.frequency) == "1h"
+
+
+def test_bins_that_the_times_begin_or_end_in_are_left_out():
+    times = np.arange("2020-01-01T05", "2020-01-04T13", dtype="M8[h]")
+    values = [float(t.astype("M8[D]").astype(int) % 7) if h < 12 else 99.0 for t in times for h in [0]]
+    series = read_series({"t": times, "v": values}, "t", "v", "1d")
+    assert (series.start, len(series)) == (np.datetime64("2020-01-02"), 2)
+    with pytest.raises(InputError, match="no whole step"):
+        read_series({"t": times[:10], "v": values[:10]}, "t", "v", "1d")
+
+
+@pytest.mark.parametrize("step", [None, "1s"])
+def test_a_mistyped_year_is_a_sentence_before_it_fills_the_memory(step):
+    times = ["1900-01-01T00:00:00", "1900-01-01T00:00:01", "1900-01-01T00:00:02", "2100-01-01T00:00:00"]
+    with pytest.raises(InputError, match="rows of 4"):
+        read_series({"t": times, "v": [1, 2, 3, 4]}, "t", "v", step)
+
+
+def test_a_time_before_all_time_is_a_sentence():
+    with pytest.raises(InputError, match="row 2"):
+        read_series({"t": ["2020-01-01", "9999-12-31T23:59:59-01:00"], "v": [1, 2]}, "t", "v")
+
+
+def test_missing_values_of_pandas_are_not_measured():
+    import pandas as pd
+
+    values = pd.array([1.0, None, *range(46)], dtype="Float64")
+    series = read_series(pd.DataFrame({"t": HOURS, "v": values}), "t", "v")
+    assert list(np.flatnonzero(~series.measured)) == [1]

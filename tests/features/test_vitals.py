@@ -1,5 +1,6 @@
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -187,3 +188,27 @@ def test_a_stream_is_of_one_patient():
     assert len(stream.push(table((90, "map", 80)))) == 1
     stream.reset()
     stream.push({**other, "patient": ["somebody else"]})
+
+
+def test_rows_without_their_patients_column_are_told():
+    table = {"Patient": ["a", "b"], "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
+             "variable": ["map", "map"], "value": [70.0, 71.0]}  # fmt: skip
+    with pytest.warns(UserWarning, match="no column 'patient', but Patient"):
+        read_patients(table, COLUMN_NAMES)
+    del table["Patient"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_patients(table, COLUMN_NAMES)
+
+
+def test_events_of_training_data_are_no_unknown_vital_signs():
+    table = {
+        "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
+        "variable": ["map", "death"],
+        "value": [70, ""],
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_patients(table, COLUMN_NAMES)
+    with pytest.warns(UserWarning, match="Death"):
+        read_patients({**table, "variable": ["map", "Death"]}, COLUMN_NAMES)

@@ -49,3 +49,16 @@ def test_seasonal_naive_error():
     values = np.array([1.0, 2.0, 2.0, 5.0, 9.0, 9.0])
     assert seasonal_naive_error(values, np.ones(6, bool), season=2) == pytest.approx((1 + 3 + 7 + 4) / 4)
     assert seasonal_naive_error(values, values < 9, season=2) == pytest.approx((1 + 3) / 2)
+
+
+def test_errors_that_go_on_for_weeks_widen_the_interval():
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=400)
+    together = np.repeat(rng.normal(size=20), 20)
+
+    def width(errors):
+        actual = np.abs(errors)[:, None] * np.ones((1, 4))
+        found = score_quantiles(np.zeros((400, 4, 3)), actual, np.ones((400, 4), bool), LEVELS, 1.0)["MAE"]
+        return found.interval[1] - found.interval[0]
+
+    assert width(together) > 2 * width(apart)

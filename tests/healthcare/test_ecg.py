@@ -43,7 +43,7 @@ def test_a_lead_that_came_off_is_a_record_without_beats():
     assert len(missed) == len(peaks)
     whole = beats(signal, peaks, kinds)
     parts = [("a", whole.table, whole.labels), ("b", whole.table, whole.labels)]
-    for _, found in ecg_baselines.labels(parts, [whole.table, table], ("N", "S", "V")):
+    for _, found in ecg_baselines.labels(parts, parts, [whole.table, table], ("N", "S", "V")):
         assert [len(f) for f in found] == [len(whole.table), 0]
 
 
@@ -79,8 +79,30 @@ def test_other_leads_serve_for_training_only(tmp_path):
 
 
 def test_baselines_of_one_patient_are_not_tuned():
-    table, known, patient = np.zeros((4, 2)), np.array(list("NNVV")), np.array(["a"] * 4)
-    assert ecg_baselines._best(["first", "second"], table, known, patient) == "first"
+    recorded = np.array(["a"] * 4), np.zeros((4, 2)), np.array(list("NNVV"))
+    assert ecg_baselines._best(["first", "second"], recorded, recorded) == "first"
+
+
+class Remembering:
+    """A classifier that knows beats by their first column, and calls others N."""
+
+    def fit(self, table, known):
+        self.known = dict(zip(table[:, 0], known, strict=True))
+        return self
+
+    def predict(self, table):
+        return np.array([self.known.get(x, "N") for x in table[:, 0]])
+
+
+def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_patient_asked():
+    patient, known = np.array(list("aabbcc")), np.array(list("NSNSNS"))
+    table = np.arange(6.0)[:, None]
+    recorded = patient, table, known
+    own = patient, table, known  # each patient's own: known to no fold that asks him
+    others = np.roll(patient, 2), table, known  # the same beats as another patient's
+    grid = [(Remembering(), False), (Remembering(), True)]
+    assert ecg_baselines._best(grid, recorded, own) is grid[0]
+    assert ecg_baselines._best(grid, recorded, others) is grid[1]
 
 
 def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):

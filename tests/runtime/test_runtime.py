@@ -5,6 +5,7 @@ import subprocess
 import sys
 import venv
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from households import household, write_csv
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from export import onnx as export_onnx
+from export import tflite_graph
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
-from lstm_apps.runtime.engines import Stream, check_inputs, open_engine
-from lstm_apps.runtime.seal import check_seal
+from lstm_apps.runtime.engines import METADATA_KEY, Stream, as_type, check_inputs, open_engine
+from lstm_apps.runtime.seal import check_seal, sealed
 
 FILES = ["model.onnx", "model.tflite"]
 each_file = pytest.mark.parametrize("file", FILES)
@@ -219,3 +222,66 @@ for file in sys.argv[2:]:
     done = subprocess.run([tmp_path / "bare/bin/lstm-apps", "list"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "lstm-apps[train]" in done.stderr
+
+
+@each_file
+def test_threads_share_a_file(small_run, table, file):
+    model = runtime.load(small_run.folder / file)
+    tables = [{**table, "kilowatts": table["kilowatts"] * (1 + i)} for i in range(8)]
+    expected = [model.predict(t)["q50"] for t in tables]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for found, want in zip(pool.map(model.predict, tables), expected, strict=True):
+                np.testing.assert_array_equal(found["q50"], want)
+
+
+def test_numbers_that_a_model_does_not_hold_are_refused():
+    with pytest.raises(InputError, match="float32 does not"):
+        as_type("x", np.array([1.0, 1e300]), np.float32)
+    with pytest.raises(InputError, match="int32 does not"):
+        as_type("x", np.array([1.9]), np.int32)
+    with pytest.raises(InputError, match="int32 does not"):
+        as_type("x", np.array([2**32 + 5]), np.int32)
+    assert as_type("x", np.array([3.0]), np.int32).dtype == np.int32
+
+
+def _broken(model, what):
+    graph, (signature, *_) = model.subgraphs[0], model.signatureDefs
+    operator = max(graph.operators, key=lambda o: len(o.outputs) == 1 and len(o.inputs) == 2)
+    match what:
+        case "input":
+            operator.inputs = [-1, operator.inputs[1]]
+        case "output":
+            operator.outputs = [99999]
+        case "operator":
+            operator.opcodeIndex = 77
+        case "graph":
+            signature.subgraphIndex = 9
+        case "signature":
+            signature.inputs[0].tensorIndex = 99999
+        case "buffer":
+            graph.tensors[0].buffer = 99999
+        case "metadata":
+            model.metadata[-1].buffer = 99999
+
+
+@pytest.mark.parametrize("what", ["input", "output", "operator", "graph", "signature", "buffer", "metadata"])
+def test_a_sealed_file_that_names_what_is_not_there_is_refused(small_run, what, tmp_path):
+    model = tflite_graph.unpack((small_run.folder / "model.tflite").read_bytes())
+    _broken(model, what)
+    (tmp_path / "m.tflite").write_bytes(sealed(tflite_graph.pack(model)))
+    with pytest.raises(ModelFileError, match="damaged"):
+        runtime.load(tmp_path / "m.tflite")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda m: m["features"].update(frequency=5), lambda m: m.update(features=[])]
+)
+def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
+    content = (small_run.folder / "model.onnx").read_bytes()
+    metadata = open_engine(small_run.folder / "model.onnx").metadata
+    change(metadata)
+    content = export_onnx.with_metadata(content, METADATA_KEY, json.dumps(metadata))
+    (tmp_path / "m.onnx").write_bytes(sealed(content))
+    with pytest.raises(ModelFileError, match="damaged"):
+        runtime.load(tmp_path / "m.onnx")

@@ -1,7 +1,6 @@
 """Batches made ahead are the same batches, and errors reach who waits for them."""
 
 import threading
-import time
 from itertools import count, islice
 
 import numpy as np
@@ -11,7 +10,8 @@ from training.batches import ahead, shuffled
 
 
 def test_the_same_batches_in_the_same_order():
-    assert list(islice(ahead(iter(count())), 100)) == list(range(100))
+    with ahead(iter(count())) as batches:
+        assert list(islice(batches, 100)) == list(range(100))
 
 
 def test_an_error_is_raised_where_the_batch_is_waited_for():
@@ -19,21 +19,18 @@ def test_an_error_is_raised_where_the_batch_is_waited_for():
         yield 1
         raise ValueError("no more")
 
-    batches = ahead(broken())
-    assert next(batches) == 1
-    with pytest.raises(ValueError, match="no more"):
-        next(batches)
+    with ahead(broken()) as batches:
+        assert next(batches) == 1
+        with pytest.raises(ValueError, match="no more"):
+            next(batches)
 
 
-def test_the_thread_ends_when_nobody_asks_any_more():
+def test_after_the_block_its_thread_has_ended_and_who_waits_gets_no_batch():
     before = threading.active_count()
-    batches = ahead(iter(count()))
-    next(batches)
-    batches.close()
-    stop = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < stop:
-        time.sleep(0.05)
+    with ahead(iter(count())) as batches:
+        next(batches)
     assert threading.active_count() == before
+    assert next(batches, None) is None
 
 
 def test_batches_hold_examples_of_like_lengths_and_each_once():

@@ -56,3 +56,8 @@ def test_every_field_is_used_somewhere():
     for field in fields(Config):
         if field.name not in ("application", "preset"):
             assert f"config.{field.name}" in text or f"self.{field.name}" in text, field.name
+
+
+def test_data_of_no_name_are_not_the_default_ones():
+    with pytest.raises(InputError, match="data is empty"):
+        Config("energy", data="")
