@@ -1,12 +1,18 @@
-"""Run a step model (exported with step=True) sample by sample with nothing but onnxruntime."""
+"""Run a step model (exported with step=True) chunk by chunk with nothing but onnxruntime."""
 
+import json
 import sys
 
 import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession(sys.argv[1])
-shapes = {i.name: [d if isinstance(d, int) else 1 for d in i.shape] for i in session.get_inputs()}
+stored = session.get_modelmeta().custom_metadata_map.get("lstm_apps", "{}")
+chunk = json.loads(stored).get("info", {}).get("chunk", 1)  # along the second axis, of a batch of one
+shapes = {
+    i.name: [d if isinstance(d, int) else chunk if axis == 1 else 1 for axis, d in enumerate(i.shape)]
+    for i in session.get_inputs()
+}
 outputs = [o.name for o in session.get_outputs()]
 states = {name: np.zeros(shape, np.float32) for name, shape in shapes.items() if f"{name}_next" in outputs}
 for step in range(5):

@@ -24,6 +24,7 @@ from export.onnx_scan import PLACEHOLDER, Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
+from lstm_apps.errors import InputError
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
@@ -55,6 +56,12 @@ def convert(
         quantize: None, or "int8": weights in int8, activations quantized as they come.
         representative: Not needed here.
     """
+    for layer in signature.model._flatten_layers():
+        if isinstance(layer, keras.layers.TimeDistributed) and layer.input.shape[1] is None:
+            raise InputError(
+                f"Layer {layer.name} is distributed over an axis of any length, which the converter to ONNX "
+                "does not know: give that axis a length."
+            )
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
     scans = Scans(_converted)
 

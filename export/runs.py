@@ -90,7 +90,7 @@ def export_run(
             exported,
             run.folder / file,
             tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
-            metadata=_metadata(run, inputs, exported),
+            metadata=_metadata(run, inputs, exported, chunk if step else None),
             **_arguments(run, data, name, inputs, quantize, chunk if step else False),
         )
         progress(f"measuring {file}")
@@ -153,8 +153,9 @@ def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1
     return times
 
 
-def _metadata(run: Run, inputs: Arrays, model: keras.Model) -> dict[str, Any]:
-    """What the file says of itself, and what the runtime needs to use it."""
+def _metadata(run: Run, inputs: Arrays, model: keras.Model, chunk: int | None) -> dict[str, Any]:
+    """What the file says of itself, and what the runtime needs to use it; of a step of a stream, in `chunk`,
+    how many steps along axis 1 it takes at least, and whole multiples of which."""
     app, provenance = run.application, run.provenance
     return {
         "features": to_json(run.features),
@@ -169,6 +170,7 @@ def _metadata(run: Run, inputs: Arrays, model: keras.Model) -> dict[str, Any]:
             "inputs": {name: [None, *array.shape[1:]] for name, array in inputs.items()},
             "outputs": {name: list(tensor.shape) for name, tensor in model.output.items()},
             "metrics": {name: row["model"] for name, row in run.metrics.items()},
+            **({"chunk": chunk} if chunk else {}),
             "made_with": run.environment,
         },
     }

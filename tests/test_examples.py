@@ -58,6 +58,18 @@ def test_python(program, file, files, model):
     assert says(answer, model, STEPS if file == "m.step.onnx" else HALVES)
 
 
+def test_a_stream_whose_chunk_only_its_metadata_tell(tmp_path):
+    """As of a waveform: an open axis, of which it takes whole frames."""
+    x = keras.Input((None,), name="x")
+    frames = keras.layers.Reshape((-1, 4))(x)
+    model = keras.Model(x, LSTM(3, return_sequences=True)(frames))
+    inputs, metadata = np.ones((1, 20), "float32"), {"features": {}, "info": {"chunk": 4}}
+    export.to_onnx(model, tmp_path / "m.step.onnx", inputs=inputs, step=4, metadata=metadata)
+    answer = said(sys.executable, EXAMPLES / "stream_python.py", tmp_path / "m.step.onnx").splitlines()[-1]
+    whole = np.repeat(np.arange(5, dtype="float32"), 4)[None]
+    assert all(f"{value:.5f}"[:-1] in answer for value in np.asarray(model(whole))[0, -1])
+
+
 def test_node(files, model):
     if reason := benchmark._no_node("onnxruntime-node"):
         pytest.skip(reason)

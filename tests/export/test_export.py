@@ -377,6 +377,18 @@ def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
         write(model, tmp_path / file)
 
 
+def test_a_layer_over_an_axis_of_any_length_is_refused_where_it_would_be_wrong(tmp_path):
+    def model(length):
+        x = keras.Input((length, 6, 3))
+        return keras.Model(x, keras.layers.TimeDistributed(LSTM(4))(x))
+
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3)).astype("float32")
+    export.to_tflite(model(None), tmp_path / "m.tflite", inputs=x)
+    export.to_onnx(model(5), tmp_path / "m.onnx", inputs=x)
+    with pytest.raises(InputError, match="any length"):
+        export.to_onnx(model(None), tmp_path / "m.onnx", inputs=x)
+
+
 @each_form
 @pytest.mark.parametrize("chunk", [9, 16])
 def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator, chunk, tmp_path):

@@ -102,8 +102,8 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
         one = {n: a[:1] for n, a in app.checks(run.features, data).items()}
         expected = keras_run(model)(one)
         for row in rows[-2:]:
-            stream = Stream(runtime.load(run.folder / row["file"]).engine)
-            for output, values in stream.run(one, app.stream_chunk(run.features)).items():
+            loaded = runtime.load(run.folder / row["file"])
+            for output, values in Stream(loaded.engine).run(one, loaded.info["chunk"]).items():
                 np.testing.assert_allclose(values, expected[output][:, : values.shape[1]], atol=1e-4)
     else:
         with pytest.raises(InputError, match="no step"):
