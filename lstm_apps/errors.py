@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -32,3 +33,8 @@ def first_line(error: Exception) -> str:
 def last_line(error: Exception) -> str:
     """What an error of another library says last, after a trace of its own."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def naming(path: Path, error: InputError) -> InputError:
+    """The error, with the file that it is about in its sentence."""
+    return error if str(path) in str(error) else InputError(f"{path}: {error}")

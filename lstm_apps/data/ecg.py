@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_apps.errors import InputError, first_line
+from lstm_apps.errors import InputError, first_line, naming
 from lstm_apps.features.beats import read_ecg
 
 NEAR = 0.15  # seconds
@@ -127,7 +127,7 @@ def read_record(path: Path, lead: int = 0) -> EcgRecord:
     try:
         signal, rate = read_ecg(path, lead)
     except InputError as error:
-        raise InputError(f"{path}, lead {lead}: {error}") from error
+        raise naming(path, error) from error
     try:
         found = wfdb.rdann(str(path), "atr")
     except Exception as error:  # wfdb raises whatever its parsing meets

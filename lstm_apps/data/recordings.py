@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_apps.errors import InputError, first_line
+from lstm_apps.errors import InputError, first_line, naming
 from lstm_apps.features.audio import read_audio
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
@@ -35,7 +35,7 @@ class Recording:
         try:
             return read_audio(self.file, rate)
         except InputError as error:
-            raise InputError(f"{self.file}: {error}") from error
+            raise naming(self.file, error) from error
 
 
 def list_recordings(folder: Path) -> list[Recording]:

@@ -55,42 +55,50 @@ def beat_table(
     """
     times = np.asarray(peaks) / rate
     shapes = _windows(signal, rate, times[:-1], window)
-    height = np.ptp(shapes, axis=1)
-    intervals = np.diff(times)  # from each beat to the next
-    rows = []
-    for i in range(len(shapes)):
-        usual = slice(max(0, i - window.usual), max(i, 1))  # of the first beat, itself
-        scale = max(float(np.median(height[usual])), 1e-9)
-        shape, template = shapes[i] / scale, np.median(shapes[usual], axis=0) / scale
-        before = intervals[max(0, i - 1)]
-        recent = intervals[usual]
-        second = intervals[max(0, i - 2)]
-        rhythm = _rhythm(second, before, intervals[i], recent, shape, template)
-        rows.append(np.concatenate([shape, shape - template, rhythm]))
-    return np.clip(np.array(rows, np.float32).reshape(-1, 2 * window.width + RHYTHM), -6, 6)
+    if not len(shapes):
+        return np.zeros((0, 2 * window.width + RHYTHM), np.float32)
+    scale = np.maximum(_before(np.ptp(shapes, axis=1), window.usual, np.median), 1e-9)[:, None]
+    shape, template = shapes / scale, _before(shapes, window.usual, np.median) / scale
+    rhythm = _rhythm(np.diff(times), shape, template, window.usual)
+    return np.clip(np.concatenate([shape, shape - template, rhythm], axis=1), -6, 6).astype(np.float32)
 
 
-def _rhythm(
-    second: float, before: float, after: float, recent: np.ndarray, shape: np.ndarray, template: np.ndarray
-) -> list[float]:
-    """The intervals (s) before the last one, before and after the beat beside `recent` ones; and the shape
-    beside the usual one."""
-    usual = float(np.median(recent))
-    energy = float(np.log((np.abs(np.diff(shape)).sum() + 1e-3) / (np.abs(np.diff(template)).sum() + 1e-3)))
-    one, other = shape - shape.mean(), template - template.mean()
-    norms = np.sqrt((one @ one) * (other @ other))
-    together = float(one @ other / norms) if norms else 0.0
-    return [
+def _before(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
+    """A statistic of the `count` values before each one along axis 0: of fewer at the beginning, and of the
+    first one itself."""
+    first = [statistic(values[: max(i, 1)], axis=0) for i in range(min(count, len(values)))]
+    if len(values) <= count:
+        return np.array(first)
+    windows = np.lib.stride_tricks.sliding_window_view(values[:-1], count, axis=0)
+    return np.concatenate([first, statistic(windows, axis=-1)])
+
+
+def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, count: int) -> np.ndarray:
+    """(beats, RHYTHM): the intervals (s) before the last one, before and after each beat beside the usual of
+    the `count` before it; and its shape beside the usual one."""
+    places = np.arange(len(shape))
+    after = intervals[places]
+    before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
+    usual, spread = (_before(after, count, statistic) for statistic in (np.median, np.std))
+
+    def length(x: np.ndarray) -> np.ndarray:
+        return np.abs(np.diff(x, axis=1)).sum(axis=1) + 1e-3
+
+    one, other = (x - x.mean(axis=1, keepdims=True) for x in (shape, template))
+    norms = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
+    together = np.where(norms > 0, (one * other).sum(axis=1) / np.where(norms > 0, norms, 1), 0)
+    columns = [
         2 * np.log(before / usual),
         2 * np.log(after / usual),
         2 * np.log(before / after),
         2 * np.log(before / second),
         usual - 0.8,
-        5 * float(np.std(recent) / usual),
+        5 * spread / usual,
         2 * (1 - together),
-        2 * energy,
-        2 * float(np.ptp(shape)) - 2,
+        2 * np.log(length(shape) / length(template)),
+        2 * np.ptp(shape, axis=1) - 2,
     ]
+    return np.stack(columns, axis=1)
 
 
 def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWindow) -> np.ndarray:
