@@ -276,6 +276,10 @@ def _check_numbers(model: Any) -> None:
             check(operator.inputs, tensors, -1 if kind in _with_optional_inputs() else 0)
             for numbers in (operator.outputs, operator.intermediates):
                 check(numbers, tensors)
+            options = vars(operator.builtinOptions) if operator.builtinOptions else {}
+            for name, value in options.items():
+                if name.lower().endswith("subgraphindex"):  # of a loop or a choice
+                    check(value, len(model.subgraphs))
     for signature in model.signatureDefs or []:
         check(signature.subgraphIndex, len(model.subgraphs))
         tensors = len(model.subgraphs[signature.subgraphIndex].tensors)
@@ -291,9 +295,15 @@ def _with_optional_inputs() -> set[int]:
     return {
         known.FULLY_CONNECTED,
         known.UNIDIRECTIONAL_SEQUENCE_LSTM,
+        known.BIDIRECTIONAL_SEQUENCE_LSTM,
+        known.BIDIRECTIONAL_SEQUENCE_RNN,
+        known.LSTM,
+        known.SVDF,
         known.CONV_2D,
         known.DEPTHWISE_CONV_2D,
         known.TRANSPOSE_CONV,
+        known.CONV_3D,
+        known.CONV_3D_TRANSPOSE,
     }
 
 
