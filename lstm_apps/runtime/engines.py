@@ -259,8 +259,8 @@ def _check_numbers(model: Any) -> None:
     """IndexError where a number names something that the file does not have."""
 
     def check(numbers: Any, count: int, least: int = 0) -> None:
-        found: Any = [] if numbers is None else np.atleast_1d(numbers)
-        if len(found) and not (least <= min(found) and max(found) < count):
+        found = [] if numbers is None else np.atleast_1d(numbers).tolist()
+        if found and not (least <= min(found) and max(found) < count):
             raise IndexError(f"a number of {min(found)} to {max(found)} where there are {count}")
 
     buffers = len(model.buffers)
@@ -273,7 +273,10 @@ def _check_numbers(model: Any) -> None:
             check(operator.opcodeIndex, len(model.operatorCodes))
             code = model.operatorCodes[operator.opcodeIndex]
             kind = max(code.builtinCode, code.deprecatedBuiltinCode)
-            check(operator.inputs, tensors, -1 if kind in _with_optional_inputs() else 0)
+            inputs = [] if operator.inputs is None else list(operator.inputs)
+            needed = _needed_inputs().get(kind, len(inputs))
+            check(inputs[:needed], tensors)
+            check(inputs[needed:], tensors, -1)
             for numbers in (operator.outputs, operator.intermediates):
                 check(numbers, tensors)
             options = vars(operator.builtinOptions) if operator.builtinOptions else {}
@@ -287,23 +290,24 @@ def _check_numbers(model: Any) -> None:
     check([entry.buffer for entry in model.metadata or []], buffers)
 
 
-def _with_optional_inputs() -> set[int]:
-    """Operators of which an input may be missing, -1: those that have biases, peepholes and the like."""
+def _needed_inputs() -> dict[int, int]:
+    """Of operators that have biases, peepholes and the like: how many of their inputs must be there, before
+    others that may be missing, -1."""
     from ai_edge_litert import schema_py_generated as schema
 
     known = schema.BuiltinOperator
     return {
-        known.FULLY_CONNECTED,
-        known.UNIDIRECTIONAL_SEQUENCE_LSTM,
-        known.BIDIRECTIONAL_SEQUENCE_LSTM,
-        known.BIDIRECTIONAL_SEQUENCE_RNN,
-        known.LSTM,
-        known.SVDF,
-        known.CONV_2D,
-        known.DEPTHWISE_CONV_2D,
-        known.TRANSPOSE_CONV,
-        known.CONV_3D,
-        known.CONV_3D_TRANSPOSE,
+        known.UNIDIRECTIONAL_SEQUENCE_LSTM: 1,
+        known.BIDIRECTIONAL_SEQUENCE_LSTM: 1,
+        known.BIDIRECTIONAL_SEQUENCE_RNN: 1,
+        known.LSTM: 1,
+        known.FULLY_CONNECTED: 2,
+        known.CONV_2D: 2,
+        known.DEPTHWISE_CONV_2D: 2,
+        known.CONV_3D: 2,
+        known.TRANSPOSE_CONV: 3,
+        known.CONV_3D_TRANSPOSE: 3,
+        known.SVDF: 4,
     }
 
 
