@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +111,16 @@ def test_predict(cli, small_run, tmp_path):
     code, out, _ = cli("predict", small_run.folder / "model.tflite", path)
     assert code == 0
     assert "2020-01-26T00:00:00" in out
+
+
+def test_predict_tells_that_a_file_is_not_there(cli, small_run, monkeypatch):
+    model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"notice": ""})
+    monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
+    code, out, err = cli("predict", small_run.folder / "model.onnx", "review.txt", "--json")
+    assert (code, json.loads(out)) == (0, {"text": "review.txt"})
+    assert "no file review.txt" in err
+    _, _, err = cli("predict", small_run.folder / "model.onnx", "Not bad. Not at all.", "--json")
+    assert "no file" not in err
 
 
 def test_predict_tells_what_it_filled(cli, small_run, tmp_path):

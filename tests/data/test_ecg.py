@@ -40,3 +40,17 @@ def test_premature_beats_are_early_and_ventricular_ones_wide():
         for k in "NV"
     }
     assert wide["V"] < wide["N"]
+
+
+def test_a_record_that_cannot_be_used_is_named(tmp_path):
+    import wfdb
+
+    signal, peaks, kinds = hearts.heart(60, seed=0)
+    signal[: len(signal) // 2] = np.nan
+    wfdb.wrsamp(
+        "x", hearts.RATE, ["mV"], ["I"], signal[:, None], fmt=["16"], write_dir=str(tmp_path),
+        adc_gain=[200.0], baseline=[0],
+    )  # fmt: skip
+    wfdb.wrann("x", "atr", peaks, list(kinds), write_dir=str(tmp_path))
+    with pytest.raises(InputError, match=r"x: .* are not numbers"):
+        read_record(tmp_path / "x")

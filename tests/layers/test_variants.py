@@ -185,3 +185,25 @@ def test_dropout_has_a_mask_for_each_gate_that_there_is(coupled, arguments):
     x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
     assert np.isfinite(layer(x, training=True)).all()
     assert layer.cell.dropout_mask_count == (3 if coupled else 4)
+
+
+def test_gates_take_what_the_layer_takes():
+    with pytest.raises(ValueError, match="batch, time, features"):
+        LSTM(3).gates(np.zeros((7, 4)))
+
+
+def test_regularizers_and_constraints_reach_the_weights_that_share_their_initializers():
+    layer = LSTM(
+        4,
+        peephole=True,
+        projection_units=2,
+        kernel_regularizer="l2",
+        recurrent_regularizer="l1",
+        kernel_constraint="non_neg",
+        recurrent_constraint="non_neg",
+    )
+    layer.build((None, 5, 3))
+    assert len(layer.losses) == 4  # kernel, peepholes, recurrent kernel, projection
+    for weight in (layer.cell.peepholes, layer.cell.projection):
+        assert weight.regularizer is not None
+        assert weight.constraint is not None

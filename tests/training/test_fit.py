@@ -4,6 +4,7 @@ import csv
 import shutil
 import subprocess
 import sys
+import threading
 from itertools import islice
 from pathlib import Path
 
@@ -188,3 +189,17 @@ def test_a_folder_of_another_program_is_told(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match="not of lstm-apps"):
         Run.open(tmp_path).config.application  # noqa: B018
+
+
+def test_a_damaged_model_is_a_sentence(small_run, tmp_path):
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    (folder / "model.keras").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"model\.keras is damaged"):
+        Run(folder).load_model()
+
+
+def test_a_training_leaves_no_thread_behind(household_csv, tmp_path):
+    before = threading.active_count()
+    fit(config(household_csv, epochs=1, steps_per_epoch=1), tmp_path / "run", verbose=0)
+    assert not [t for t in threading.enumerate() if "(make)" in t.name]
+    assert threading.active_count() <= before + 1  # Keras may keep one of its own
