@@ -161,9 +161,7 @@ def _export(
         else [with_data(representative_data, n) for n in (None, *lengths)]
     )
     expected = [signature.expected() for signature in signatures]
-    tolerances = verify.default_tolerances(expected[0], quantize)
-    if tolerance is not None:
-        tolerances = dict.fromkeys(tolerances, tolerance)
+    tolerances = verify.tolerances_of(expected[0], quantize, tolerance)
     contents = [
         form.convert(signature, right_padded, quantize, data)
         for signature, data in zip(signatures, representative, strict=True)
@@ -176,11 +174,10 @@ def _export(
         def check(content: bytes) -> verify.Parity:
             beside.write_bytes(content)
             engine = open_engine(beside)
-            checked = [
+            return verify.worst(
                 verify.check(partial(signature.run, engine), wanted, tolerances)
                 for signature, wanted in zip(signatures, expected, strict=True)
-            ]
-            return max(checked, key=lambda parity: parity.share)
+            )
 
         parity = check(content)
         if metadata is not None:

@@ -76,9 +76,7 @@ def to_saved_model(
     else:
         calls[DEFAULT] = _with_preprocessing(preprocess, raw, call, specs), raw
     expected = signature.expected()
-    tolerances = verify.default_tolerances(expected)
-    if tolerance is not None:
-        tolerances = dict.fromkeys(tolerances, tolerance)
+    tolerances = verify.tolerances_of(expected, tolerance=tolerance)
     module = tf.Module()
     module.preprocess = preprocess  # what it holds is saved with it
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
@@ -87,11 +85,10 @@ def to_saved_model(
             concrete = {name: traced.get_concrete_function() for name, (traced, _) in calls.items()}
             tf.saved_model.save(module, str(beside), signatures=concrete)
         served = tf.saved_model.load(str(beside)).signatures
-        checked = [
+        error, tolerance = verify.worst(
             verify.check(partial(_answer, served[name], given), expected, tolerances)
             for name, (_, given) in calls.items()
-        ]
-        error, tolerance = max(checked, key=lambda parity: parity.share)
+        )
         if metadata is not None:
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}

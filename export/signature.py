@@ -58,7 +58,7 @@ class Signature:
             theirs = own.call(keras.tree.pack_sequence_as(own.input, given), training=False)
             outputs = self._outputs(theirs).items()
             wanted = {n: keras.ops.convert_to_numpy(t).astype("float32") for n, t in outputs}
-            tolerances = verify.default_tolerances(wanted, "float16")
+            tolerances = verify.tolerances_of(wanted, "float16")
             verify.check(lambda: self._by_keras(self.inputs.values()), wanted, tolerances)
 
     def _random(self) -> Arrays:

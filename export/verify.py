@@ -1,7 +1,7 @@
 """No export without a check: the file is run in its own runtime and compared with Keras."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -39,9 +39,19 @@ class Parity(NamedTuple):
         return self.error / self.tolerance if self.tolerance else np.inf if self.error else 0.0
 
 
-def default_tolerances(expected: Arrays, quantize: str | None = None) -> dict[str, float]:
-    """A part of the spread of each output: what is small beside another must be right too."""
+def tolerances_of(
+    expected: Arrays, quantize: str | None = None, tolerance: float | None = None
+) -> dict[str, float]:
+    """`tolerance` for each output; by default a part of its own spread, for what is small beside another
+    must be right too."""
+    if tolerance is not None:
+        return dict.fromkeys(expected, tolerance)
     return {n: RELATIVE_TOLERANCE[quantize] * (float(np.std(a)) or 1.0) for n, a in expected.items()}
+
+
+def worst(found: Iterable[Parity]) -> Parity:
+    """Of the output that is nearest its tolerance."""
+    return max(found, key=lambda parity: parity.share)
 
 
 def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, float]) -> Parity:
@@ -50,7 +60,7 @@ def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, flo
 
     It is run twice, because one that remembers its first call answers the second differently.
     """
-    found_so_far = []
+    parities = []
     for _ in range(2):
         found = run()
         for name, want in expected.items():
@@ -58,10 +68,10 @@ def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, flo
                 raise ParityError(f"{name} has shape {found[name].shape}, in Keras {want.shape}.")
             difference = np.abs(found[name].astype(np.float64) - want)
             error = float(np.max(np.where(np.isnan(difference), np.inf, difference)))
-            found_so_far.append(Parity(error, tolerances[name]))
+            parities.append(Parity(error, tolerances[name]))
             if not error <= tolerances[name]:
                 raise ParityError(
                     f"The exported model's {name} is off by up to {error:.3g}, "
                     f"tolerance {tolerances[name]:.3g}; nothing was written."
                 )
-    return max(found_so_far, key=lambda parity: parity.share)
+    return worst(parities)

@@ -5,8 +5,6 @@ import json
 import math
 import shlex
 import time
-import warnings
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -292,12 +290,11 @@ def predict(
 ) -> None:
     """What an exported file answers."""
     model = runtime.load(file)
-    with _warnings_as_sentences():
-        path = Path(raw)
-        there = is_file(path) or is_folder(path)
-        if not there and path.suffix and len(raw.split()) == 1:
-            _tell(f"There is no file {raw}: this is taken as a text.")
-        answer = model.predict(path if there else raw)
+    path = Path(raw)
+    there = is_file(path) or is_folder(path)
+    if not there and path.suffix and len(raw.split()) == 1:
+        _tell(f"There is no file {raw}: this is taken as a text.")
+    answer = model.predict(path if there else raw)
     if as_json:
         print(json.dumps(_plain(answer)))
         if model.info["notice"]:
@@ -433,12 +430,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.datetime64):
         return str(value)
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-@contextmanager
-def _warnings_as_sentences():
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        err.print(f"Note: {warning.message}", soft_wrap=True, highlight=False)

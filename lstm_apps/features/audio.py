@@ -44,8 +44,7 @@ def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:
         raise InputError(f"Sound with {samples.shape[1]} channels, expected (samples, channels).")
     if not isinstance(found, int | float | np.number) or not 1000 <= found <= 768_000:
         raise InputError(f"A rate of {found!r} samples a second, expected 1,000 to 768,000.")
-    if len(samples) > _LONGEST * found:
-        raise InputError(f"{len(samples) / found / 3600:.1f} hours of sound at once; give shorter pieces.")
+    _check_length(len(samples), float(found))
     if samples.dtype.kind in "iu":
         if samples.dtype.itemsize > 4:
             raise InputError(
@@ -62,17 +61,21 @@ def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:
     return mono, float(found)
 
 
+def _check_length(samples: int, rate: float) -> None:
+    if samples > _LONGEST * rate:
+        raise InputError(f"{samples / rate / 3600:.1f} hours of sound at once; give shorter pieces.")
+
+
 def _read_file(path: Path) -> tuple[np.ndarray, int]:
     soundfile = _library("soundfile")
     if not is_file(path):
         raise InputError(f"There is no sound file {str(path)[:200]}.")
     try:
         about = soundfile.info(path)
-        if about.frames > _LONGEST * about.samplerate:
-            raise InputError(
-                f"{path} has {about.frames / about.samplerate / 3600:.1f} hours of sound at once."
-            )
+        _check_length(about.frames, about.samplerate)  # before there is memory for all of it
         return soundfile.read(path, dtype="float32")
+    except InputError:
+        raise
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error
 

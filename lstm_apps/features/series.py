@@ -116,10 +116,11 @@ def _check_ascending(times: np.ndarray, where: str) -> None:
 
 def _check_span(steps: np.ndarray, frequency: Frequency, times: np.ndarray) -> None:
     """InputError where most of the steps have no row, before there is memory for all of them."""
-    if len(np.unique(steps)) < (1 - MAX_MISSING) * (int(steps[-1]) + 1):
+    count, known = int(steps[-1]) + 1, len(np.unique(steps))
+    if known < (1 - MAX_MISSING) * count:
         raise InputError(
-            f"From {times[0]} to {times[-1]} there are {int(steps[-1]) + 1} steps of {frequency}, and rows "
-            f"of {len(np.unique(steps))}; at most {MAX_MISSING:.0%} may be missing."
+            f"From {times[0]} to {times[-1]} there are {count} steps of {frequency}, and rows "
+            f"of {known}; at most {MAX_MISSING:.0%} may be missing."
         )
 
 

@@ -26,7 +26,7 @@ def labels(
     recorded, more = (_together(part, classes) for part in (parts, made_up))
     for name, grid in zip(NAMES, _grids(), strict=True):
         model, helped = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
-        if "n_estimators" in model.get_params():
+        if "n_estimators" in model.get_params():  # a forest: it was tuned with fewer trees
             model.set_params(n_estimators=_TREES)
         _, table, known = _joined(recorded, more) if helped else recorded
         model.fit(table, known)

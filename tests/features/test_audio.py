@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from lstm_apps.errors import InputError
+from lstm_apps.features import audio
 from lstm_apps.features.audio import read_audio
 
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
@@ -73,3 +74,13 @@ def test_files_that_are_no_sound_are_refused(tmp_path):
     for path in (text, cut):
         with pytest.raises(InputError, match="no sound file that can be read"):
             read_audio(path, 8000)
+
+
+def test_what_is_too_long_is_told_before_it_is_read(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "long.wav", np.zeros(6 * 3600 * 10), 1000, subtype="PCM_U8")
+    monkeypatch.setattr(audio, "_LONGEST", 60)
+    monkeypatch.setattr(soundfile, "read", lambda *a, **k: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"^0\.1 hours of sound"):
+        read_audio(tmp_path / "long.wav", 1000)
+    with pytest.raises(InputError, match=r"^0\.1 hours of sound"):
+        read_audio(np.zeros(6 * 3600 * 10), 1000)
