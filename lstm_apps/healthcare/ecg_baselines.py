@@ -25,7 +25,7 @@ def labels(
     """
     recorded, more = (_together(part, classes) for part in (parts, made_up))
     for name, grid in zip(NAMES, _grids(), strict=True):
-        model, helped = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
+        model, helped = _best(grid, recorded, more)
         if "n_estimators" in model.get_params():  # a forest: it was tuned with fewer trees
             model.set_params(n_estimators=_TREES)
         _, table, known = _joined(recorded, more) if helped else recorded
@@ -74,27 +74,28 @@ def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple
 
 
 def _best(
-    grid: list[tuple[Any, bool]], recorded: tuple[np.ndarray, ...], made_up: tuple[np.ndarray, ...]
+    grid: list[Any], recorded: tuple[np.ndarray, ...], made_up: tuple[np.ndarray, ...]
 ) -> tuple[Any, bool]:
-    """The model, and whether made-up beats help it, of the best macro F1 on recorded beats of patients that
-    are left out."""
+    """The model, and whether made-up beats help it: both by macro F1 on recorded beats of patients that are
+    left out, the model first."""
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold
 
     patient, table, known = recorded
     if len(set(patient)) < 2:
-        return grid[0]
+        return grid[0], False
     folds = list(GroupKFold(min(_FOLDS, len(set(patient)))).split(table, groups=patient))
 
-    def quality(choice: tuple[Any, bool]) -> float:
-        model, helped = choice
+    def quality(model: Any, helped: bool) -> float:
         found = np.empty_like(known)
         for kept, left_out in folds:
             learnt = tuple(a[kept] for a in recorded)
-            if helped and len(made_up[0]):
+            if helped:
                 of_others = ~np.isin(made_up[0], patient[left_out])
                 learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
             found[left_out] = model.fit(*learnt[1:]).predict(table[left_out])
         return float(f1_score(known, found, average="macro"))
 
-    return max(grid, key=quality)
+    alone = [quality(model, False) for model in grid]
+    best = grid[int(np.argmax(alone))]
+    return best, bool(len(made_up[0])) and quality(best, True) > max(alone)

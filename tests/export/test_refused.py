@@ -1,0 +1,147 @@
+"""What an export does not take, and files that would be wrong: a sentence, and no file."""
+
+import keras
+import numpy as np
+import pytest
+from small_models import FORMS, each_form, sequential
+
+import export
+from export import onnx, tflite, verify
+from lstm_apps.errors import InputError
+from lstm_apps.layers import LSTM
+
+
+@each_form
+def test_no_file_appears_that_fails_the_check(write, file, operator, tmp_path, monkeypatch):
+    model = sequential(LSTM(5))
+    good = write(model, tmp_path / file).path.read_bytes()
+    form = {"m.onnx": onnx, "m.tflite": tflite}[file]
+    right = form.weights
+
+    def wrong(layer):
+        found = right(layer)
+        return found._replace(kernel=found.kernel * 1.01)
+
+    monkeypatch.setattr(form, "weights", wrong)
+    with pytest.raises(export.ParityError, match="off by up to"):
+        write(model, tmp_path / f"new_{file}")
+    with pytest.raises(export.ParityError):
+        write(model, tmp_path / file)
+    assert [p.name for p in tmp_path.iterdir()] == [file]
+    assert (tmp_path / file).read_bytes() == good
+
+
+def test_the_check_calls_twice(tmp_path, monkeypatch):
+    """Without the reset a second call goes on where the first ended, and the check must see it."""
+    monkeypatch.setattr(tflite, "_reset", lambda model, graph, lstm: [])
+    with pytest.raises(export.ParityError):
+        export.to_tflite(sequential(LSTM(5)), tmp_path / "m.tflite")
+
+
+def test_a_nan_is_an_error_not_a_pass():
+    with pytest.raises(export.ParityError):
+        verify.check(
+            lambda: {"output": np.full((1, 2), np.nan)}, {"output": np.zeros((1, 2))}, {"output": 1.0}
+        )
+
+
+@each_form
+def test_names_and_places_are_checked_first(write, file, operator, tmp_path):
+    model = sequential(LSTM(5))
+    with pytest.raises(InputError, match="should end in"):
+        write(model, tmp_path / "m.pt")
+    with pytest.raises(InputError, match="There is no folder"):
+        write(model, tmp_path / "none" / file)
+    with pytest.raises(InputError, match="The inputs are"):
+        write(model, tmp_path / file, inputs={"other": np.zeros((1, 7, 4))})
+    with pytest.raises(InputError, match="no defined inputs"):
+        write(keras.Sequential([LSTM(5)]), tmp_path / file)
+    assert list(tmp_path.iterdir()) == []
+
+
+@each_form
+def test_what_no_form_has_is_refused(write, file, operator, tmp_path):
+    with pytest.raises(InputError, match="int8"):
+        write(sequential(LSTM(5)), tmp_path / file, quantize="int-8")
+    if write is export.to_tflite:
+        with pytest.raises(InputError, match="no lengths"):
+            write(sequential(LSTM(5, return_sequences=True)), tmp_path / file, step=True, lengths=(3,))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_with_a_loop_has_one_length(tmp_path):
+    model, x = sequential(keras.layers.GRU(3), time=None), np.zeros((2, 8, 4), "float32")
+    with pytest.raises(InputError, match="without loops"):
+        export.to_tflite(model, tmp_path / "m.tflite", inputs=x, lengths=(4,))
+
+
+def test_a_small_output_beside_a_large_one_must_be_right_too(tmp_path):
+    x = keras.Input((7, 4))
+    h = LSTM(5)(x)
+    model = keras.Model(x, {"large": 1e4 * keras.layers.Dense(2)(h), "small": keras.ops.sigmoid(h)})
+    expected = verify.tolerances_of({"large": np.array([-1e4, 1e4]), "small": np.array([-0.1, 0.1])})
+    assert expected == {"large": pytest.approx(1.0), "small": pytest.approx(1e-5)}
+    found = {"large": np.array([-1e4, 1e4]), "small": np.array([0.1, 0.1])}
+    with pytest.raises(export.ParityError, match="small"):
+        verify.check(lambda: found, {"large": found["large"], "small": np.array([-0.1, 0.1])}, expected)
+    for write, file, _ in FORMS:
+        assert write(model, tmp_path / file).max_abs_error < 0.1
+
+
+def test_a_layer_that_its_weights_do_not_tell_is_refused_in_mixed_precision(tmp_path):
+    class Remembers(keras.layers.Layer):
+        factor = 1.0
+
+        def call(self, x):
+            return self.factor * x
+
+    remembers = Remembers(dtype="mixed_float16")
+    x = keras.Input((7, 4))
+    model = keras.Model(x, remembers(LSTM(5)(x)))
+    remembers.factor = 3.0
+    with (
+        keras.saving.custom_object_scope({"Remembers": Remembers}),
+        pytest.raises(export.ParityError, match="off by"),
+    ):
+        export.to_onnx(model, tmp_path / "m.onnx")
+
+
+@each_form
+def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
+    model, x = sequential(LSTM(5)), np.zeros((2, 7, 4), "float32")
+    stateful = keras.Sequential([keras.Input((7, 4), batch_size=2), LSTM(5, stateful=True)])
+    for arguments, says in (
+        ({"model": stateful}, "stateful"),
+        ({"inputs": x[..., :2]}, "shape"),
+        ({"inputs": x[0]}, "shape"),
+        ({"inputs": x.tolist()}, "2 sample inputs"),
+        ({"metadata": {"a": np.float32(1)}}, "JSON"),
+        ({"step": 2.5}, "whole number"),
+        ({"step": 4}, "two chunks"),
+    ):
+        with pytest.raises(InputError, match=says):
+            write(**{"model": model, "path": tmp_path / file, **arguments})
+    (tmp_path / file).mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        write(model, tmp_path / file)
+
+
+def test_a_layer_over_an_axis_of_any_length_is_refused_where_it_would_be_wrong(tmp_path):
+    def model(length):
+        x = keras.Input((length, 6, 3))
+        return keras.Model(x, keras.layers.TimeDistributed(LSTM(4))(x))
+
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3)).astype("float32")
+    export.to_tflite(model(None), tmp_path / "m.tflite", inputs=x)
+    export.to_onnx(model(5), tmp_path / "m.onnx", inputs=x)
+    with pytest.raises(InputError, match="any length"):
+        export.to_onnx(model(None), tmp_path / "m.onnx", inputs=x)
+
+
+@each_form
+@pytest.mark.parametrize("chunk", [9, 16])
+def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator, chunk, tmp_path):
+    x = keras.Input((None, 4))
+    h = keras.ops.cumsum(LSTM(5, return_sequences=True)(x), axis=1)  # knows nothing of the chunk before
+    with pytest.raises(export.ParityError):
+        write(keras.Model(x, h), tmp_path / file, step=chunk)
