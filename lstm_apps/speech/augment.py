@@ -1,14 +1,10 @@
-"""Training examples of a spotter: words at another speed, tempo and loudness, somewhere in noise."""
+"""Training examples of a spotter: words at another speed and loudness, somewhere in noise."""
 
 import numpy as np
 import soxr
 
-from lstm_apps.speech.tempo import at_tempo
-
 # Spread of what is drawn for each example; wider did not recognise new speakers better.
 SPEED = 0.2  # natural logarithm of the factor, either way: pitch, vocal tract and tempo
-# The same of the tempo alone, by which speakers differ more: to most models, a slow "two" is a "zero".
-TEMPO = 0.5
 GAIN_DB = (-20.0, 10.0)
 SNR_DB = (10.0, 60.0)  # of the noise around and below the words
 HISS = (1e-5, 3e-4)  # standard deviation of what every recording has
@@ -24,7 +20,7 @@ def words_in_noise(
         The waveform, (length,) float32, and the first sample of each word and that after its last.
     """
     room = length - tail
-    words = [_at_another_tempo(_at_another_speed(w, rate, rng), rate, room, rng) for w in words]
+    words = [_at_another_speed(w, rate, rng) for w in words]
     fitting = words[:1]
     for word in words[1:]:
         if sum(map(len, fitting)) + len(word) <= room:
@@ -56,12 +52,6 @@ def noise(length: int, rng: np.random.Generator) -> np.ndarray:
 def _at_another_speed(word: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
     factor = np.exp(rng.uniform(-SPEED, SPEED))
     return soxr.resample(word, rate * factor, rate, quality="LQ").astype(np.float32)
-
-
-def _at_another_tempo(word: np.ndarray, rate: int, room: int, rng: np.random.Generator) -> np.ndarray:
-    """At most `room` samples long, if that is not too fast."""
-    fitting = min(len(word) / room, np.exp(TEMPO))
-    return at_tempo(word, max(fitting, np.exp(rng.uniform(-TEMPO, TEMPO))), rate * 32 // 1000)
 
 
 def _decibels(amount: float) -> np.float32:
