@@ -105,6 +105,22 @@ def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_p
     assert ecg_baselines._best(grid, recorded, others) is grid[1]
 
 
+def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypatch):
+    from sklearn.ensemble import RandomForestClassifier
+
+    fitted, fit = [], RandomForestClassifier.fit
+    monkeypatch.setattr(
+        RandomForestClassifier,
+        "fit",
+        lambda self, *given: fitted.append((self.n_estimators, self.max_samples)) or fit(self, *given),
+    )
+    table = np.random.default_rng(0).normal(size=(60, 3))
+    parts = [(name, table, np.array(list("NSV") * 20)) for name in "ab"]
+    list(ecg_baselines.labels(parts, [], [table], ("N", "S", "V")))
+    assert fitted[-1] == (100, None)  # None: of as many beats as there are
+    assert set(fitted[:-1]) == {(30, 0.4)}
+
+
 def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):
     folder = hearts.write_records(tmp_path, records=3, beats=60)
     names = sorted(p.stem for p in folder.glob("*.hea"))
