@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.table import NEVER, read_parquet
-from lstm_apps.features.vitals import (
+from lstm_apps.features.readings import (
     EVENTS,
-    GAP,
     NAMES,
     Readings,
     possible,
@@ -20,6 +18,8 @@ from lstm_apps.features.vitals import (
     read_rows,
     tell_unknown,
 )
+from lstm_apps.features.table import NEVER, read_parquet
+from lstm_apps.features.vitals import GAP
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_apps.data.icu import Stay
-from lstm_apps.features.vitals import HORIZON, LOW_MAP, LOW_SPO2, NAMES, STABLE, hours_of
+from lstm_apps.features.readings import NAMES
+from lstm_apps.features.vitals import HORIZON, LOW_MAP, LOW_SPO2, STABLE, hours_of
 
 DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER = "death", "hypotension", "hypoxaemia", "transfer up"
 KINDS = (DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER)

@@ -14,15 +14,8 @@ from lstm_apps.data import sources
 from lstm_apps.data.icu import LAYOUT, Stay, read_stays
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
-from lstm_apps.features.vitals import (
-    COLUMNS,
-    HORIZON,
-    NAMES,
-    STRETCH,
-    WARM_UP,
-    VitalsFeatures,
-    stretches,
-)
+from lstm_apps.features.readings import NAMES
+from lstm_apps.features.vitals import COLUMNS, HORIZON, STRETCH, WARM_UP, VitalsFeatures, stretches
 from lstm_apps.healthcare import vitals_baselines as baselines
 from lstm_apps.healthcare.deterioration import KINDS, Course, course
 from lstm_apps.healthcare.risk import (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.features.vitals import NAMES
+from lstm_apps.features.readings import NAMES
 
 NEWS2, LAST_MAP = "NEWS2 without consciousness and oxygen", "last MAP alone"
 # Points, not probabilities: they rank hours, and say nothing of how likely an event is.

@@ -168,8 +168,7 @@ class SpeechCommands(Application):
 
     def _probabilities(self, features: KeywordFeatures, data: Data, run: Run) -> np.ndarray:
         """(recordings, words)"""
-        examples = self.examples(features, data.test)
-        return run(examples.batch(np.arange(len(examples)), None)[0])["probabilities"]
+        return features.probabilities(run, [r.read(features.rate) for r in data.test])
 
     def _accuracy(self, data: Data, words: np.ndarray) -> Scores:
         return {ACCURACY.name: proportion(words == np.array([r.label for r in data.test]))}

@@ -7,7 +7,8 @@ from wards import write_ward
 from lstm_apps.data import sources
 from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
-from lstm_apps.features.vitals import VitalsFeatures, read_clif_vitals
+from lstm_apps.features.readings import read_clif_vitals
+from lstm_apps.features.vitals import VitalsFeatures
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
 T0 = np.datetime64("2120-03-01T00:00:00")

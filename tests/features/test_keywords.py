@@ -79,11 +79,59 @@ def test_pieces_give_what_the_whole_gives():
     ).push(whole)
 
 
+def says(*probabilities):
+    """A model that says so of every clip."""
+    return lambda inputs: {"probabilities": np.tile(probabilities, (len(inputs["waveform"]), 1))}
+
+
+def tone(seconds):
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(8000 * seconds)) / 8000)).astype(np.float32)
+
+
+@pytest.mark.parametrize("tempo", [1.0, 1.25, 1.6])
+def test_a_hurried_word_is_shorter_and_where_it_was(tempo):
+    f = features()
+    (clip,) = f.clips(tone(0.4))
+    hurried = f.hurried(clip, tempo)
+    loud, loud_before = (np.flatnonzero(np.abs(c) > 0.05) for c in (hurried, clip))
+    assert hurried.shape == clip.shape
+    assert np.ptp(loud) == pytest.approx(3200 / tempo, abs=200)
+    assert loud.mean() == pytest.approx(loud_before.mean(), abs=100)
+
+
+def hears_length(inputs):
+    """A model that is surer of "yes" the longer there is sound in a clip."""
+    share = (np.abs(inputs["waveform"]) > 0.05).mean(axis=1)
+    return {"probabilities": np.stack([1 - share, share], axis=1)}
+
+
+def test_the_answer_is_the_mean_over_the_tempi():
+    words = [tone(0.2), tone(0.5)]
+    one, two, both = (
+        features(tempi=tempi).probabilities(hears_length, words) for tempi in [(1.0,), (1.6,), (1.0, 1.6)]
+    )
+    assert one[1, 1] > one[0, 1] > two[0, 1]
+    np.testing.assert_allclose(both, (one + two) / 2, atol=1e-6)
+    np.testing.assert_allclose(features(tempi=(1.0, 1.6)).probabilities(hears_length, words[1:]), both[1:])
+
+
+def test_the_surest_clip_of_a_long_recording_counts():
+    def run(inputs):
+        loud = np.abs(inputs["waveform"]).max(axis=1) > 0.05
+        return {"probabilities": np.where(loud[:, None], [0.1, 0.9], [0.6, 0.4])}
+
+    silence = np.zeros(20000, np.float32)
+    long = np.concatenate([silence, tone(0.5), silence])
+    assert len(features().clips(long)) > 10
+    found = features().probabilities(run, [silence[:4000], long, tone(0.3)])
+    np.testing.assert_allclose(found, [[0.6, 0.4], [0.1, 0.9], [0.1, 0.9]])
+
+
 def test_silence_is_told():
     f = features()
     with pytest.warns(UserWarning, match="silent"):
-        answer = f.predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.zeros(4000))
-    assert (answer["word"], answer["probability"]) == ("yes", 0.8)
+        answer = f.predict(says(0.2, 0.8), np.zeros(4000))
+    assert (answer["word"], answer["probability"]) == ("yes", pytest.approx(0.8))
 
 
 class Recorder:
@@ -120,4 +168,4 @@ def test_pieces_at_any_rate_are_resampled_as_the_whole(rate, size):
 
 def test_a_constant_is_silence():
     with pytest.warns(UserWarning, match="silent"):
-        features().predict(lambda inputs: {"probabilities": np.array([[0.2, 0.8]])}, np.full(4000, 0.5))
+        features().predict(says(0.2, 0.8), np.full(4000, 0.5))

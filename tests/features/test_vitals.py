@@ -1,17 +1,16 @@
 import json
 import math
-import warnings
 
 import numpy as np
 import pytest
-from wards import START, as_table, patient
+from wards import START, as_table, patient, readings
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
+from lstm_apps.features.readings import NAMES, read_patients
 from lstm_apps.features.vitals import (
     COLUMNS,
     LOW,
-    NAMES,
     STABLE,
     STRETCH,
     UNKNOWN,
@@ -20,7 +19,6 @@ from lstm_apps.features.vitals import (
     HourGrid,
     VitalsFeatures,
     hours_of,
-    read_patients,
     stays_of,
     stretches,
 )
@@ -29,14 +27,9 @@ COLUMN_NAMES = {n: n for n in ("patient", "time", "variable", "value")}
 FEATURES = VitalsFeatures(COLUMN_NAMES, tuple(float(i) for i in range(21)), (1.0,) * 21, threshold=0.5)
 
 
-def table(*rows):
-    """Of (minutes since START, variable, value)."""
-    return as_table([("a", str(START + np.timedelta64(m, "m")), v, x) for m, v, x in rows])
-
-
 def hours(*rows):
-    (readings,) = read_patients(table(*rows), COLUMN_NAMES).values()
-    return hours_of(readings)
+    (found,) = read_patients(readings(*rows), COLUMN_NAMES).values()
+    return hours_of(found)
 
 
 def column(hour, kind, name):
@@ -98,33 +91,6 @@ def test_no_hour_knows_what_comes_after_it():
             assert a.status == b.status
 
 
-def test_impossible_readings_count_as_not_measured_and_are_told():
-    with pytest.warns(UserWarning, match=r"2 reading.*heart_rate 900.*between 1 and 300"):
-        found = read_patients(
-            table((1, "heart_rate", 900), (2, "temp_c", 98.6), (3, "map", 80)), COLUMN_NAMES
-        )
-    assert found["a"].values.tolist() == [80]
-    with pytest.warns(UserWarning, match="mood"):
-        read_patients(table((1, "mood", 3), (3, "map", 80)), COLUMN_NAMES)
-
-
-@pytest.mark.parametrize(
-    ("raw", "says"),
-    [
-        ({"time": [], "variable": [], "value": []}, "no rows"),
-        (table((1, "map", float("nan"))), "No reading"),
-        (table((1, "map", "high")), "expected a number"),
-        ({"time": ["soon"], "variable": ["map"], "value": [80]}, "expected a time"),
-        ({"time": ["2026-01-01"], "value": [80]}, "no column 'variable'"),
-        ({"time": ["2026-01-01"], "variable": ["map", "map"], "value": [80]}, "differ in length"),
-        (7, "CSV path or a table"),
-    ],
-)
-def test_what_is_no_table_of_readings_is_a_sentence(raw, says):
-    with pytest.raises(InputError, match=says):
-        read_patients(raw, COLUMN_NAMES)
-
-
 def test_an_hour_that_was_told_takes_no_more_readings():
     grid = HourGrid()
     at = int(START.astype("datetime64[s]").astype(int))
@@ -158,7 +124,7 @@ def test_a_value_never_measured_is_the_mean():
 
 
 def test_one_row_of_one_patient_is_answered():
-    answer = FEATURES.predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, table((5, "map", 80)))
+    answer = FEATURES.predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, readings((5, "map", 80)))
     assert answer["status"].tolist() == [UNKNOWN]
     assert math.isnan(answer["risk"][0])
     assert not answer["alarm"][0]
@@ -169,7 +135,7 @@ def test_bounds_are_those_of_the_file():
     assert from_json(data) == FEATURES
     data["bounds"]["map"] = [1, 70]
     with pytest.raises(InputError, match="could be real"):
-        from_json(data).predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, table((5, "map", 80)))
+        from_json(data).predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, readings((5, "map", 80)))
 
 
 def test_a_stream_is_of_one_patient():
@@ -181,34 +147,10 @@ def test_a_stream_is_of_one_patient():
             return {"risk": np.zeros((1, 1, 1))}
 
     stream = FEATURES.stream(Same())
-    stream.push(table((1, "map", 80)))
-    other = table((2, "map", 80))
+    stream.push(readings((1, "map", 80)))
+    other = readings((2, "map", 80))
     with pytest.raises(InputError, match="begin another"):
         stream.push({**other, "patient": ["somebody else"]})
-    assert len(stream.push(table((90, "map", 80)))) == 1
+    assert len(stream.push(readings((90, "map", 80)))) == 1
     stream.reset()
     stream.push({**other, "patient": ["somebody else"]})
-
-
-def test_rows_without_their_patients_column_are_told():
-    table = {"Patient": ["a", "b"], "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
-             "variable": ["map", "map"], "value": [70.0, 71.0]}  # fmt: skip
-    with pytest.warns(UserWarning, match="no column 'patient', but Patient"):
-        read_patients(table, COLUMN_NAMES)
-    del table["Patient"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        read_patients(table, COLUMN_NAMES)
-
-
-def test_events_of_training_data_are_no_unknown_vital_signs():
-    table = {
-        "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
-        "variable": ["map", "death"],
-        "value": [70, ""],
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        read_patients(table, COLUMN_NAMES)
-    with pytest.warns(UserWarning, match="Death"):
-        read_patients({**table, "variable": ["map", "Death"]}, COLUMN_NAMES)

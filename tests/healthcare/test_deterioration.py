@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lstm_apps.data.icu import Stay
-from lstm_apps.features.vitals import Readings
+from lstm_apps.features.readings import Readings
 from lstm_apps.healthcare.deterioration import DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER, course, events
 
 HOUR = 3600

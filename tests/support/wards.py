@@ -45,3 +45,8 @@ def write_ward(path, patients=25, hours=120):
 def as_table(rows):
     """Rows as the columns that `predict` takes."""
     return {n: [r[i] for r in rows] for i, n in enumerate(("patient", "time", "variable", "value"))}
+
+
+def readings(*rows):
+    """A table of one patient's (minutes since START, variable, value)."""
+    return as_table([("a", str(START + np.timedelta64(m, "m")), v, x) for m, v, x in rows])
