@@ -1,5 +1,7 @@
 """Sound as people have it: files and arrays of any rate, type and number of channels."""
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ from lstm_apps.errors import InputError, first_line
 from lstm_apps.features.raw import as_array, is_file
 
 _LONGEST = 6 * 3600  # seconds; more is a mistake, and would fill the memory
+_CUT_OFF = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile says it
+_WHOLE = 0.95  # of an MP3 file the length is an estimate
+_NO_SIZE = 2**31 - 1  # stands in the header of a WAV file whose writer could not know the size
 _LOUDEST = 4.0  # of floats: a decoder may overshoot, samples of 16 bits are far beyond
 
 
@@ -73,11 +78,21 @@ def _read_file(path: Path) -> tuple[np.ndarray, int]:
     try:
         about = soundfile.info(path)
         _check_length(about.frames, about.samplerate)  # before there is memory for all of it
-        return soundfile.read(path, dtype="float32")
+        samples, rate = soundfile.read(path, dtype="float32")
     except InputError:
         raise
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error
+    if (there := _share_there(about, len(samples))) < 1:
+        warnings.warn(f"{path} is cut off: {there:.0%} of its sound is there, and is read.", stacklevel=2)
+    return samples, rate
+
+
+def _share_there(about: Any, samples: int) -> float:
+    """How much of what a file's header promises is in it; 1 where it promises nothing."""
+    sizes = _CUT_OFF.search(about.extra_info)  # bytes, of WAV and AIFF
+    promised, there = map(int, sizes.groups()) if sizes else (about.frames, samples)
+    return there / promised if there < _WHOLE * promised and promised < _NO_SIZE else 1.0
 
 
 def resampled(samples: np.ndarray, found: float, rate: int) -> np.ndarray:

@@ -31,7 +31,7 @@ class KeywordFeatures:
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
-    tempi: tuple[float, ...] = (1.0, 1.25, 1.6)  # at which a recording of one word is read
+    tempi: tuple[float, ...] = (1.0, 1.4, 1.8)  # at which a recording of one word is read
 
     kind: ClassVar[str] = "keywords"
 

@@ -1,5 +1,7 @@
 """Sound of any rate, type and number of channels becomes the same waveform."""
 
+import warnings
+
 import numpy as np
 import pytest
 import soundfile
@@ -38,6 +40,30 @@ def test_files(tmp_path, ending):
     soundfile.write(path, np.stack([TONE, TONE], axis=1), 16000)
     found = read_audio(str(path), 16000)
     np.testing.assert_allclose(found, TONE, atol=0.1 if ending == "ogg" else 1e-3)
+
+
+@pytest.mark.parametrize("ending", ["wav", "aiff", "mp3"])
+def test_a_file_that_is_cut_off_is_told(tmp_path, ending):
+    path = tmp_path / f"tone.{ending}"
+    soundfile.write(path, TONE, 16000)
+    whole = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_audio(path, 16000)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(UserWarning, match=r"cut off: [2-5].% of its sound"):
+        assert 4000 < len(read_audio(path, 16000)) < 9000
+
+
+def test_a_header_without_a_size_promises_nothing(tmp_path):
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, TONE, 16000)
+    whole = path.read_bytes()
+    at = whole.index(b"data") + 4
+    path.write_bytes(whole[:at] + b"\xff" * 4 + whole[at + 4 :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_audio(path, 16000)) == 16000
 
 
 @pytest.mark.parametrize(
