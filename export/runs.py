@@ -54,7 +54,7 @@ def export_run(
     """Write the run's model in `formats`, checked on real test inputs, and `export.json`.
 
     Args:
-        run: An evaluated run.
+        run: The run; where it was evaluated, the files say its metrics.
         data: Its data, from `run.load_data()`.
         model: Its model, from `run.load_model()`.
         formats: Names from `FORMATS`.
