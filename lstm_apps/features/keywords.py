@@ -10,10 +10,10 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
-from lstm_apps.features.tempo import at_tempo
+from lstm_apps.features.voice import at_tempo, in_voice
 
 Arrays = dict[str, np.ndarray]
-_AT_ONCE = 128  # clips that are read by one call of the model
+_AT_ONCE = 32  # pieces whose readings one call of the model takes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class KeywordFeatures:
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
-    tempi: tuple[float, ...] = (1.0, 1.4, 1.8)  # at which a recording of one word is read
+    # A recording of one word is read as by each of these voices at each of these tempi: factors.
+    voices: tuple[float, ...] = (0.87, 1.0, 1.15)
+    tempi: tuple[float, ...] = (0.85, 1.2, 1.7)
 
     kind: ClassVar[str] = "keywords"
 
@@ -56,47 +58,56 @@ class KeywordFeatures:
         return int(self.tail * self.rate)
 
     def begin(self, length: int) -> int:
-        """The sample of its clip at which a recording of `length` samples begins."""
-        return max(0, (self.clip - self.tail_samples - length) // 2)
+        """The sample of its clip at which a recording of `length` samples begins; below 0 if it is too
+        long."""
+        return (self.clip - self.tail_samples - length) // 2
 
-    def clips(self, samples: np.ndarray) -> np.ndarray:
-        """(clips, clip) float32: the sound in the middle of one clip, or, where it is longer, in clips
-        that overlap by half."""
+    def pieces(self, samples: np.ndarray) -> list[np.ndarray]:
+        """The sound as it is, or, where it is longer than a clip has room for, in pieces that overlap by
+        half."""
         room = self.clip - self.tail_samples
         if len(samples) <= room:
-            before = self.begin(len(samples))
-            return np.pad(samples, (before, self.clip - before - len(samples)))[None]
-        starts = np.arange(0, len(samples) - room + room // 2, room // 2)
-        padded = np.pad(samples, (0, int(starts[-1]) + self.clip - len(samples)))
-        return np.stack([padded[s : s + self.clip] for s in starts])
+            return [samples]
+        return [samples[s : s + room] for s in range(0, len(samples) - room + room // 2, room // 2)]
 
-    def hurried(self, clip: np.ndarray, tempo: float) -> np.ndarray:
-        """(clip,) with its word `tempo` times as fast, 1 or more, in the same place; the pitch stays."""
-        if tempo == 1:
-            return clip
-        faster = at_tempo(clip, tempo, self.spectrogram.window)
-        before = int((self.clip - self.tail_samples) / 2 * (1 - 1 / tempo))
-        return np.pad(faster, (before, self.clip - before - len(faster)))
+    def in_clip(self, piece: np.ndarray) -> np.ndarray:
+        """(clip,) float32 with the piece in its middle, before the tail; what is too long loses its ends."""
+        begin = self.begin(len(piece))
+        kept = piece[max(0, -begin) :][: self.clip - self.tail_samples]
+        before = max(0, begin)
+        return np.pad(kept.astype(np.float32), (before, self.clip - before - len(kept)))
+
+    def readings(self, piece: np.ndarray) -> np.ndarray:
+        """(voices * tempi, clip): the piece as by each of `voices` at each of `tempi`."""
+        window = self.spectrogram.window
+        return np.stack(
+            [
+                self.in_clip(at_tempo(in_voice(piece, voice), tempo / voice, window))
+                for voice in self.voices
+                for tempo in self.tempi
+            ]
+        )
 
     def probabilities(self, run: Callable[[Arrays], Arrays], recordings: Sequence[np.ndarray]) -> np.ndarray:
-        """Of each word being the one in each recording, (recordings, words). Each clip is read at all
-        `tempi`, because who speaks slowly is understood better when hurried, and the mean is taken; of a
-        recording of several clips the surest counts.
+        """Of each word being the one in each recording, (recordings, words): the mean over its readings,
+        because a speaker whom the model does not know may be better understood in another voice. Of a
+        recording in several pieces the surest counts.
 
         Args:
             run: The model: named inputs to named outputs.
             recordings: (samples,) each.
         """
-        parts = [self.clips(samples) for samples in recordings]
-        clips = np.concatenate(parts)
-        found = []
-        for begin in range(0, len(clips), _AT_ONCE):
-            some = clips[begin : begin + _AT_ONCE]
-            readings = np.stack([self.hurried(clip, tempo) for clip in some for tempo in self.tempi])
-            each = run({"waveform": readings})["probabilities"]
-            found.append(each.reshape(len(some), len(self.tempi), -1).mean(axis=1))
-        of_parts = np.split(np.concatenate(found), np.cumsum([len(part) for part in parts])[:-1])
-        return np.stack([part[part.max(axis=1).argmax()] for part in of_parts])
+        of_recordings = [self.pieces(samples) for samples in recordings]
+        pieces = [piece for of_recording in of_recordings for piece in of_recording]
+        found: list[np.ndarray] = []
+        for begin in range(0, len(pieces), _AT_ONCE):
+            readings = np.stack([self.readings(piece) for piece in pieces[begin : begin + _AT_ONCE]])
+            each = run({"waveform": readings.reshape(-1, self.clip)})["probabilities"]
+            found += list(each.reshape(*readings.shape[:2], -1).mean(axis=1))
+        answers = iter(found)
+        return np.stack(
+            [max((next(answers) for _ in of_recording), key=np.max) for of_recording in of_recordings]
+        )
 
     def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
         """Which word is spoken in a recording of one.

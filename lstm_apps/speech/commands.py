@@ -19,7 +19,9 @@ from lstm_apps.speech.augment import words_in_noise
 
 ACCURACY = Metric("accuracy", "higher", "share of recordings whose word is recognised")
 AS_SPOKEN = Metric(
-    "accuracy as spoken", "higher", "share of recordings whose word is recognised without hurrying any"
+    "accuracy as spoken",
+    "higher",
+    "share of recordings whose word is recognised from one reading, in the voice and at the tempo it has",
 )
 _SCALER_RECORDINGS, _CHECKS = 1000, 16  # how many serve for these
 BANDS = 40
@@ -156,7 +158,7 @@ class SpeechCommands(Application):
         return replace(features, threshold=detection.best_threshold(features, long, frames))
 
     def score(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
-        as_spoken = replace(features, tempi=(1.0,))
+        as_spoken = replace(features, voices=(1.0,), tempi=(1.0,))
         return {
             ACCURACY.name: _accuracy(data, self._heard(features, data, run)),
             AS_SPOKEN.name: _accuracy(data, self._heard(as_spoken, data, run)),
@@ -230,7 +232,7 @@ class RecordingExamples:
             chosen = [self.recordings[i]] if rng is None else self._drawn(i, rng)
             sounds = [r.read(features.rate) for r in chosen]
             if rng is None:
-                waveforms[row] = features.clips(sounds[0])[0]
+                waveforms[row] = features.in_clip(sounds[0])
                 begin = features.begin(len(sounds[0]))
                 spans = [(begin, begin + len(sounds[0]))]
             else:

@@ -34,11 +34,18 @@ def test_json_round_trip():
 def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
     f = features()
     samples = np.arange(1, length + 1, dtype=np.float32)
-    clips = f.clips(samples)
+    clips = np.stack([f.in_clip(piece) for piece in f.pieces(samples)])
     assert clips.shape[1] == f.clip
     assert f.clip % SPECTROGRAM.hop == 0
     room = f.clip - f.tail_samples
     assert set(samples) <= set(clips[:, :room].ravel())
+    assert not clips[:, room:].any()
+
+
+def test_what_is_too_long_for_a_clip_loses_its_ends():
+    f = features()
+    room = f.clip - f.tail_samples
+    np.testing.assert_array_equal(f.in_clip(np.arange(room + 20.0))[:room], np.arange(10, room + 10))
 
 
 def frames(*spikes, count=200):
@@ -88,15 +95,16 @@ def tone(seconds):
     return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(8000 * seconds)) / 8000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("tempo", [1.0, 1.25, 1.6])
-def test_a_hurried_word_is_shorter_and_where_it_was(tempo):
-    f = features()
-    (clip,) = f.clips(tone(0.4))
-    hurried = f.hurried(clip, tempo)
-    loud, loud_before = (np.flatnonzero(np.abs(c) > 0.05) for c in (hurried, clip))
-    assert hurried.shape == clip.shape
-    assert np.ptp(loud) == pytest.approx(3200 / tempo, abs=200)
-    assert loud.mean() == pytest.approx(loud_before.mean(), abs=100)
+def test_readings_are_of_each_voice_at_each_tempo_where_the_word_was():
+    f = features(voices=(0.8, 1.0), tempi=(1.0, 1.6))
+    readings = f.readings(tone(0.4))
+    np.testing.assert_array_equal(readings[2], f.in_clip(tone(0.4)))  # in its voice, at its tempo
+    for reading, pitch, length in zip(readings, (352, 352, 440, 440), (3200, 2000, 3200, 2000), strict=True):
+        loud = np.flatnonzero(np.abs(reading) > 0.05)
+        assert np.ptp(loud) == pytest.approx(length, abs=200)
+        assert loud.mean() == pytest.approx((f.clip - f.tail_samples) / 2, abs=50)
+        spectrum = np.abs(np.fft.rfft(reading))
+        assert spectrum.argmax() * 8000 / f.clip == pytest.approx(pitch, abs=5)
 
 
 def hears_length(inputs):
@@ -105,24 +113,26 @@ def hears_length(inputs):
     return {"probabilities": np.stack([1 - share, share], axis=1)}
 
 
-def test_the_answer_is_the_mean_over_the_tempi():
+def test_the_answer_is_the_mean_over_the_readings():
     words = [tone(0.2), tone(0.5)]
     one, two, both = (
-        features(tempi=tempi).probabilities(hears_length, words) for tempi in [(1.0,), (1.6,), (1.0, 1.6)]
+        features(voices=(1.0,), tempi=tempi).probabilities(hears_length, words)
+        for tempi in [(1.0,), (1.6,), (1.0, 1.6)]
     )
     assert one[1, 1] > one[0, 1] > two[0, 1]
     np.testing.assert_allclose(both, (one + two) / 2, atol=1e-6)
-    np.testing.assert_allclose(features(tempi=(1.0, 1.6)).probabilities(hears_length, words[1:]), both[1:])
+    np.testing.assert_allclose(features().probabilities(hears_length, words[1:]),
+                               features().probabilities(hears_length, words)[1:])  # fmt: skip
 
 
-def test_the_surest_clip_of_a_long_recording_counts():
+def test_the_surest_piece_of_a_long_recording_counts():
     def run(inputs):
         loud = np.abs(inputs["waveform"]).max(axis=1) > 0.05
         return {"probabilities": np.where(loud[:, None], [0.1, 0.9], [0.6, 0.4])}
 
     silence = np.zeros(20000, np.float32)
     long = np.concatenate([silence, tone(0.5), silence])
-    assert len(features().clips(long)) > 10
+    assert len(features().pieces(long)) > 10
     found = features().probabilities(run, [silence[:4000], long, tone(0.3)])
     np.testing.assert_allclose(found, [[0.6, 0.4], [0.1, 0.9], [0.1, 0.9]])
 
