@@ -13,6 +13,7 @@ from lstm_apps.features.mel import LogMel
 from lstm_apps.features.voice import at_tempo, in_voice
 
 Arrays = dict[str, np.ndarray]
+_SURER = 4  # exponent of the power mean of readings
 _AT_ONCE = 32  # pieces whose readings one call of the model takes
 
 
@@ -33,7 +34,7 @@ class KeywordFeatures:
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
     # A recording of one word is read as by each of these voices at each of these tempi: factors.
     voices: tuple[float, ...] = (0.87, 1.0, 1.15)
-    tempi: tuple[float, ...] = (0.85, 1.2, 1.7)
+    tempi: tuple[float, ...] = (0.85, 1.0, 1.2, 1.4, 1.7)
 
     kind: ClassVar[str] = "keywords"
 
@@ -89,9 +90,9 @@ class KeywordFeatures:
         )
 
     def probabilities(self, run: Callable[[Arrays], Arrays], recordings: Sequence[np.ndarray]) -> np.ndarray:
-        """Of each word being the one in each recording, (recordings, words): the mean over its readings,
-        because a speaker whom the model does not know may be better understood in another voice. Of a
-        recording in several pieces the surest counts.
+        """Of each word being the one in each recording, (recordings, words): of its readings the power
+        mean, in which surer ones count for more, because a speaker whom the model does not know may be better
+        understood in another voice. Of a recording in several pieces the surest counts.
 
         Args:
             run: The model: named inputs to named outputs.
@@ -103,7 +104,8 @@ class KeywordFeatures:
         for begin in range(0, len(pieces), _AT_ONCE):
             readings = np.stack([self.readings(piece) for piece in pieces[begin : begin + _AT_ONCE]])
             each = run({"waveform": readings.reshape(-1, self.clip)})["probabilities"]
-            found += list(each.reshape(*readings.shape[:2], -1).mean(axis=1))
+            mean = (each.reshape(*readings.shape[:2], -1) ** _SURER).mean(axis=1) ** (1 / _SURER)
+            found += list(mean / mean.sum(axis=1, keepdims=True))
         answers = iter(found)
         return np.stack(
             [max((next(answers) for _ in of_recording), key=np.max) for of_recording in of_recordings]

@@ -113,16 +113,17 @@ def hears_length(inputs):
     return {"probabilities": np.stack([1 - share, share], axis=1)}
 
 
-def test_the_answer_is_the_mean_over_the_readings():
+def test_the_answer_is_the_power_mean_of_the_readings():
     words = [tone(0.2), tone(0.5)]
     one, two, both = (
         features(voices=(1.0,), tempi=tempi).probabilities(hears_length, words)
         for tempi in [(1.0,), (1.6,), (1.0, 1.6)]
     )
     assert one[1, 1] > one[0, 1] > two[0, 1]
-    np.testing.assert_allclose(both, (one + two) / 2, atol=1e-6)
-    np.testing.assert_allclose(features().probabilities(hears_length, words[1:]),
-                               features().probabilities(hears_length, words)[1:])  # fmt: skip
+    mean = ((one**4 + two**4) / 2) ** (1 / 4)
+    np.testing.assert_allclose(both, mean / mean.sum(axis=1, keepdims=True), atol=1e-6)
+    alone, together = (features().probabilities(hears_length, w) for w in (words[1:], words))
+    np.testing.assert_allclose(alone, together[1:])
 
 
 def test_the_surest_piece_of_a_long_recording_counts():
