@@ -21,8 +21,7 @@ def in_voice(samples: np.ndarray, factor: float) -> np.ndarray:
 
 def at_tempo(samples: np.ndarray, factor: float, window: int = 256) -> np.ndarray:
     """Sound `factor` times as fast, its pitch and formants as they were: the phase vocoder (Flanagan &
-    Golden 1966), the same samples as `librosa.effects.time_stretch(samples, rate=factor, n_fft=window)` in a
-    third of the time.
+    Golden 1966), the same samples as `librosa.effects.time_stretch(samples, rate=factor, n_fft=window)`.
 
     Args:
         samples: (samples,) float32.

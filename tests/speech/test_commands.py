@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from recordings import write_recordings
 
-from lstm_apps.application import Request
+from lstm_apps.application import Data, Request
 from lstm_apps.data.recordings import Recording
 from lstm_apps.errors import InputError
 from lstm_apps.features.keywords import KeywordFeatures
@@ -89,6 +89,28 @@ def test_a_recording_longer_than_its_clip_has_a_window_in_it(tmp_path):
     _, targets, _ = RecordingExamples(features, [record]).batch(np.array([0]), None)
     _, first, end = targets["logits"][0, 0]
     assert first < min(end, features.clip // features.spectrogram.hop)
+
+
+def test_words_are_scored_with_all_readings_and_as_spoken(tmp_path):
+    import soundfile
+
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3000) / 8000)
+    soundfile.write(tmp_path / "two_a_0.wav", tone, 8000)
+    features = KeywordFeatures.fit(
+        ("one", "two"), LogMel(8000, 256, 128, 20, 60.0, 3800.0), [tone], longest=0.5
+    )
+    data = Data([], [], [Recording(tmp_path / "two_a_0.wav", "two", "a", 0, 8000, 3000 / 8000)], {})
+
+    def run(inputs):  # surely "two" at the tempo it has, and surely "one" at any other
+        length = np.array([np.ptp(np.flatnonzero(np.abs(w) > 0.01)) for w in inputs["waveform"]])
+        two = np.where(np.abs(length - 3000) < 100, 0.9, 0.1)
+        return {"probabilities": np.stack([1 - two, two], axis=1)}
+
+    scores = SPEECH_COMMANDS.score(features, data, run)
+    assert {name: estimate.value for name, estimate in scores.items()} == {
+        "accuracy": 0.0,
+        "accuracy as spoken": 1.0,
+    }
 
 
 def test_files_without_speakers_have_no_folds(tmp_path):
