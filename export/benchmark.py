@@ -143,6 +143,7 @@ class Runtime:
     ending: str  # of the files that it runs
     open: Callable[[Path], Any]
     missing: Callable[[], str] = lambda: ""  # why it cannot be had here, empty if it can
+    alone: bool = True  # without this package beside it, where it is used
 
 
 def _in_browser(ending: str, package: str) -> Runtime:
@@ -150,13 +151,13 @@ def _in_browser(ending: str, package: str) -> Runtime:
 
 
 RUNTIMES = {
-    "onnxruntime": Runtime(".onnx", open_engine),
+    "onnxruntime": Runtime(".onnx", open_engine, alone=False),
     **{
         package: Runtime(".onnx", partial(NodeEngine, package=package), partial(_no_node, package))
         for package in ("onnxruntime-node", "onnxruntime-web")
     },
     "onnxruntime-web in Chromium": _in_browser(".onnx", "onnxruntime-web"),
-    "LiteRT": Runtime(".tflite", open_engine),
+    "LiteRT": Runtime(".tflite", open_engine, alone=False),
     "LiteRT.js in Chromium": _in_browser(".tflite", "@litertjs/core"),
     "TFLite Micro": Runtime(".tflite", MicroEngine, _no_micro),
     "TensorFlow": Runtime(".saved_model", SavedModelEngine),
@@ -206,7 +207,8 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
                 else:
                     outputs = engine.run(inputs)
                     error = max(float(np.abs(outputs[n] - expected[n]).max()) for n in app.outputs)
-                    scores = app.score(features, data, engine.run)
+                    score = app.score_alone if runtime.alone else app.score
+                    scores = score(features, data, engine.run)
             except (InputError, RuntimeError) as problem:
                 yield {**found, "reason": first_line(problem)}
                 continue

@@ -169,6 +169,11 @@ class Application(ABC):
     def score(self, features: Any, data: Data, run: Run) -> Scores:
         """The metrics on the test part, all that these data allow. `run` may be Keras, ONNX or TFLite."""
 
+    def score_alone(self, features: Any, data: Data, run: Run) -> Scores:
+        """Those of `score` that a file has by itself, where this package is not: in a browser, on a
+        microcontroller. By default all."""
+        return self.score(features, data, run)
+
     def score_stream(self, features: Any, data: Data, run: Run) -> Scores:
         """The metrics of a stream on the test part, if there are any. `run` gives `stream_outputs` for
         whole sequences, be it Keras or a step file that gets them chunk by chunk."""

@@ -250,11 +250,8 @@ def benchmark(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    metric = run.application.metrics[0].name
     table = Table(
-        *["file", "runtime", "size", "fused", "median", "p95", "error"],
-        metric,
-        "memory",
+        *["file", "runtime", "size", "fused", "median", "p95", "error", "metric", "memory"],
         title="Exported files",
     )
     for row in rows:
@@ -262,7 +259,7 @@ def benchmark(
         if "reason" in row:
             table.add_row(row["file"], row["runtime"], size, fused, "[dim]not measured[/dim]")
             continue
-        value = row["metrics"].get(metric)
+        metric = next((m.name for m in run.application.metrics if m.name in row["metrics"]), None)
         table.add_row(
             row["file"],
             row["runtime"],
@@ -271,7 +268,7 @@ def benchmark(
             f"{row['median_ms']:.2f} ms",
             f"{row['p95_ms']:.2f} ms",
             f"{row['max_abs_error']:.1e}",
-            figure(value),
+            f"{metric} {figure(row['metrics'][metric])}" if metric else "",
             f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
         )
     out.print(table)
@@ -290,6 +287,8 @@ def predict(
 ) -> None:
     """What an exported file answers."""
     model = runtime.load(file)
+    if not raw.strip():
+        raise InputError("INPUT is empty, expected what the application takes: a file, a folder, a text.")
     path = Path(raw)
     there = is_file(path) or is_folder(path)
     if not there and path.suffix and len(raw.split()) == 1:

@@ -70,6 +70,10 @@ DS2 = (
 )
 
 
+PACED = ("102", "104", "107", "217")
+SAME_PATIENT = {"201": "202"}  # of DS1, of DS2: one man, as PhysioNet's directory of the records has it
+
+
 @dataclass(frozen=True)
 class EcgRecord:
     """One lead of a record with its beats."""

@@ -1,7 +1,8 @@
 """Stays in intensive care: vital signs, and what became of the patient."""
 
+import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -52,24 +53,29 @@ def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict
         InputError: Neither of the layouts, or no stay in it.
     """
     whole, left_out = _read_clif(path) if path.is_dir() else _read_csv(path, columns)
-    stays = [part for stay in whole for part in _without_gaps(stay)]
+    stays = [part for stay in _until_death(whole) for part in _without_gaps(stay)]
     if not stays:
         raise InputError(f"{path} has no readings of vital signs that could be real; expected {LAYOUT}.")
     return stays, left_out
+
+
+def _until_death(stays: list[Stay]) -> list[Stay]:
+    """Without readings that were written down after the patient's death."""
+    cut = []
+    for stay in stays:
+        alive = stay.readings.seconds <= (stay.death if stay.death is not None else np.inf)
+        cut.append(replace(stay, readings=Readings(*(a[alive] for a in stay.readings))))
+    late = sum(len(s.readings.seconds) for s in stays) - sum(len(s.readings.seconds) for s in cut)
+    if late:
+        warnings.warn(f"{late} reading(s) from after a patient's death are left out.", stacklevel=3)
+    return cut
 
 
 def _without_gaps(stay: Stay) -> Iterator[Stay]:
     seconds = stay.readings.seconds
     for part in np.split(np.arange(len(seconds)), np.flatnonzero(np.diff(seconds) > GAP) + 1):
         if len(part):
-            yield Stay(
-                stay.patient,
-                Readings(*(a[part] for a in stay.readings)),
-                stay.death,
-                stay.transfers_up,
-                stay.sex,
-                stay.age,
-            )
+            yield replace(stay, readings=Readings(*(a[part] for a in stay.readings)))
 
 
 def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
@@ -99,7 +105,11 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     up = _transfers_up(adt)
     row_of = {str(p): i for i, p in enumerate(patient["patient_id"])}
     stays = []
-    for i, identity in enumerate(hospitalization["hospitalization_id"].astype(str)):
+    identities, once = np.unique(hospitalization["hospitalization_id"].astype(str), return_index=True)
+    if again := len(hospitalization["hospitalization_id"]) - len(identities):
+        warnings.warn(f"{again} row(s) of hospitalizations that were told already are left out.", stacklevel=3)
+    for i in sorted(once.tolist()):
+        identity = str(hospitalization["hospitalization_id"][i])
         begin, end = np.searchsorted(ids, identity), np.searchsorted(ids, identity, side="right")
         person = str(hospitalization["patient_id"][i])
         at = row_of.get(person)
@@ -136,7 +146,12 @@ def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:
 
 
 def _age(value: Any) -> float | None:
-    return None if value is None or np.isnan(float(value)) else float(value)
+    """In years; of ">89", which stands where the oldest are not to be known by it, 89."""
+    try:
+        years = float(str(value).strip(" <>=+"))
+    except ValueError:
+        return None
+    return None if np.isnan(years) else years
 
 
 def _left_out(names: np.ndarray, values: np.ndarray) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,20 @@ class Recording:
     seconds: float
 
     def read(self, rate: int) -> np.ndarray:
-        """(samples,) float32 at `rate` samples a second."""
+        """(samples,) float32 at `rate` samples a second, not to be written to."""
         try:
-            return read_audio(self.file, rate)
+            return _decoded(self.file, self.file.stat().st_mtime_ns, rate)
+        except OSError as error:
+            raise InputError(f"{self.file} is not there any more.") from error
         except InputError as error:
             raise naming(self.file, error) from error
+
+
+@lru_cache(maxsize=4096)  # some hundred megabytes of words; training asks for each once an epoch
+def _decoded(file: Path, changed: int, rate: int) -> np.ndarray:
+    samples = read_audio(file, rate)
+    samples.flags.writeable = False
+    return samples
 
 
 def list_recordings(folder: Path) -> list[Recording]:
@@ -77,10 +87,11 @@ def _recording(folder: Path, file: Path) -> Recording:
     if match is None and not nested:
         raise InputError(f"{file} says neither its word nor its speaker, expected {LAYOUT}.")
     named = match.groupdict() if match else {"speaker": ""}
+    label = file.parent.name if nested else named["label"]
     return Recording(
         file=file,
-        label=file.parent.name if nested else named["label"],
-        speaker=named["speaker"],
+        label=label,
+        speaker="" if nested and named["speaker"] == label else named["speaker"],  # `yes/yes_0.wav`
         take=int(named.get("take", 0)),
         rate=about.samplerate,
         seconds=about.frames / about.samplerate,

@@ -84,6 +84,8 @@ def by_group(
     groups: dict[Hashable, list[Record]] = defaultdict(list)
     for record in records:
         groups[group(record)].append(record)
+    if not groups:
+        raise InputError("There is nothing to split into training, validation and test part.")
     if len(groups) < 3:
         raise InputError(
             f"{len(groups)} different speakers, patients or documents cannot be split into training, "

@@ -37,7 +37,7 @@ class Sentence:
 
 
 def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
-    """The sentences of a table, without those of no text.
+    """The sentences of a table, without those of nothing that could be read.
 
     Args:
         path: See `LAYOUT`; may be compressed by gzip.
@@ -50,10 +50,12 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
     rows = list(_rows(path))
     for number, row in rows:
         for role in ("text", "target"):
-            if not isinstance(row, dict) or row.get(columns[role]) is None:
+            if not isinstance(row, dict) or columns[role] not in row:
                 raise InputError(
                     f"{path}, row {number}: there is no column {columns[role]!r}; expected {LAYOUT}."
                 )
+            if row[columns[role]] is None:
+                raise InputError(f"{path}, row {number}: nothing stands in column {columns[role]!r}.")
     target = columns["target"]
     labels = [str(row[target]).strip().lower() for _, row in rows]
     if any({*labels} == {*pair} for pair in _BINARY):
@@ -64,13 +66,14 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
     found = []
     for number, row in rows:
         where = f"{path}, row {number}"
+        document = row.get(columns["document"])
         text = " ".join(str(row[columns["text"]]).split())
-        if text:
+        if any(c.isprintable() and not c.isspace() for c in text):
             found.append(
                 Sentence(
                     text,
                     _score(row[target], where),
-                    str(row.get(columns["document"]) or _key(text)),
+                    _key(text) if document in (None, "") else str(document),
                     _weight(row.get(columns["weight"]), where),
                 )
             )
@@ -117,7 +120,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict]]:
             if text.lstrip().startswith("["):
                 yield from enumerate(json.loads(text), 1)
                 return
-            yield from enumerate(map(json.loads, filter(str.strip, text.splitlines())), 1)
+            yield from enumerate(map(json.loads, filter(str.strip, text.split("\n"))), 1)
         else:
             yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)
     except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error, zlib.error) as error:

@@ -29,7 +29,11 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
         InputError: No sound, silence of no length, NaN, or a rate that cannot be.
     """
     samples, found = read_samples(raw, rate)
-    return samples if found == rate else resampled(samples, found, rate)
+    if found == rate:
+        return samples
+    if not len(there := resampled(samples, found, rate)):
+        raise InputError(f"{len(samples)} samples of {found:g} a second are none at {rate} a second.")
+    return there
 
 
 def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:

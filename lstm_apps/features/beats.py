@@ -304,7 +304,7 @@ def _read_record(path: Path, lead: int) -> tuple[np.ndarray, float]:
     except ImportError as error:
         raise InputError("Reading WFDB records needs wfdb: pip install 'lstm-apps[ecg]'.") from error
     path = path.with_suffix("") if path.suffix in (".hea", ".dat", ".atr") else path
-    if not is_file(path.with_suffix(".hea")):
+    if not path.name or not is_file(path.with_suffix(".hea")):
         raise InputError(f"There is no WFDB record {path}: {path.name}.hea is not there.")
     try:
         record = wfdb.rdrecord(str(path), channels=[lead])

@@ -10,7 +10,7 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
-from lstm_apps.features.voice import at_tempo, in_voice
+from lstm_apps.features.voice import at_tempi, in_voice
 
 Arrays = dict[str, np.ndarray]
 _SURER = 4  # exponent of the power mean of readings
@@ -83,9 +83,9 @@ class KeywordFeatures:
         window = self.spectrogram.window
         return np.stack(
             [
-                self.in_clip(at_tempo(in_voice(piece, voice), tempo / voice, window))
+                self.in_clip(reading)
                 for voice in self.voices
-                for tempo in self.tempi
+                for reading in at_tempi(in_voice(piece, voice), [t / voice for t in self.tempi], window)
             ]
         )
 

@@ -111,7 +111,8 @@ def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
     )
     ids, seconds = found["hospitalization_id"].astype(str), found["recorded_dttm"]
-    names, values = found["vital_category"].astype(str), found["vital_value"].astype(float)
+    names = found["vital_category"].astype(str)
+    values = parse_numbers(found["vital_value"].tolist(), "vital_value", f"the table of vitals in {folder}")
     timed = seconds != NEVER
     if not timed.all():
         warnings.warn(f"{int((~timed).sum())} reading(s) without a time are left out.", stacklevel=2)
@@ -137,8 +138,11 @@ def tell_unknown(names: np.ndarray) -> None:
 def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
     """The readings of each patient, see `read_rows`; what is left out is said in a warning.
 
+    Returns:
+        Of each patient who has any that could be real.
+
     Raises:
-        InputError: As `read_rows`; no reading of a vital sign that could be real.
+        InputError: As `read_rows`.
     """
     patients, seconds, names, values = read_rows(raw, columns)
     tell_unknown(names)
@@ -152,8 +156,6 @@ def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS)
             f"{values[i]:g}; between {low:g} and {high:g} {VITALS[names[i]].unit} it would count.",
             stacklevel=2,
         )
-    if not ok.any():
-        raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
     return {
         p: Readings.of(seconds[patients == p], names[patients == p], values[patients == p], bounds)
         for p in dict.fromkeys(patients[ok].tolist())

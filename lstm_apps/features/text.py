@@ -77,8 +77,9 @@ class TextFeatures:
             raise InputError("Reading text needs sentencepiece: pip install 'lstm-apps[text]'.") from error
         return sentencepiece.SentencePieceProcessor(model_proto=base64.b64decode(self.sentencepiece))
 
-    def sentences(self, text: str) -> list[list[int]]:
-        """The numbers of the pieces of each sentence; one of more than `length` is cut into several."""
+    def parts(self, text: str) -> list[list[int]]:
+        """The numbers of a text's pieces, all together where they are at most `length`, as in training;
+        else those of each sentence, of which one of more than `length` is cut into several."""
         if not isinstance(text, str):
             raise InputError(f"A text is a string, got {type(text).__name__}.")
         if any("\ud800" <= c <= "\udfff" for c in text):
@@ -87,34 +88,35 @@ class TextFeatures:
             raise InputError(f"The text has {len(text):,} characters, at most {_LONGEST:,} are read.")
         if not text.strip():
             raise InputError("The text is empty.")
-        encoded = (self.processor.encode(s) for s in _SENTENCE_END.split(text) if s.strip())
-        pieces = [e[i : i + self.length] for e in encoded for i in range(0, len(e), self.length)]
-        if not pieces:
+        if not (whole := self.processor.encode(text)):
             raise InputError("The text holds no letter, digit or sign.")
-        return pieces
+        if len(whole) <= self.length:
+            return [whole]
+        encoded = (self.processor.encode(s) for s in _SENTENCE_END.split(text) if s.strip())
+        return [e[i : i + self.length] for e in encoded for i in range(0, len(e), self.length)]
 
-    def padded(self, sentences: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:
-        """(sentences, length) int32, zeros after the last piece; by default of the model's length."""
-        tokens = np.full((len(sentences), length or self.length), PADDING, np.int32)
-        for row, pieces in zip(tokens, sentences, strict=True):
+    def padded(self, parts: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:
+        """(parts, length) int32, zeros after the last piece; by default of the model's length."""
+        tokens = np.full((len(parts), length or self.length), PADDING, np.int32)
+        for row, pieces in zip(tokens, parts, strict=True):
             row[: len(pieces)] = pieces[: len(row)]
         return tokens
 
-    def answers(self, run: Callable[[Arrays], Arrays], sentences: Sequence[Sequence[int]]) -> np.ndarray:
-        """(sentences, 2): of each the log odds of being positive, and the score. Like lengths go together."""
-        of = np.minimum(np.searchsorted(self.lengths, [len(s) for s in sentences]), len(self.lengths) - 1)
-        found = np.zeros((len(sentences), 2), np.float32)
+    def answers(self, run: Callable[[Arrays], Arrays], parts: Sequence[Sequence[int]]) -> np.ndarray:
+        """(parts, 2): of each the log odds of being positive, and the score. Like lengths go together."""
+        of = np.minimum(np.searchsorted(self.lengths, [len(p) for p in parts]), len(self.lengths) - 1)
+        found = np.zeros((len(parts), 2), np.float32)
         for i in np.unique(of).tolist():
             mine = np.flatnonzero(of == i).tolist()
-            outputs = run({"tokens": self.padded([sentences[k] for k in mine], self.lengths[i])})
+            outputs = run({"tokens": self.padded([parts[k] for k in mine], self.lengths[i])})
             found[mine] = np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
         return found
 
     def opinions(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> np.ndarray:
-        """(texts, 2): log odds of being positive, and the score; of each text the mean over its sentences."""
-        split = [self.sentences(t) for t in texts]
-        found = self.answers(run, [s for sentences in split for s in sentences])
-        ends = np.cumsum([len(sentences) for sentences in split])
+        """(texts, 2): log odds of being positive, and the score; of each text the mean over its parts."""
+        split = [self.parts(t) for t in texts]
+        found = self.answers(run, [part for parts in split for part in parts])
+        ends = np.cumsum([len(parts) for parts in split])
         return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
 
     def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:

@@ -185,7 +185,10 @@ class VitalsFeatures:
             hours, NaN unless "status" is "stable"; "alarm".
         """
         answers: dict[str, list[Any]] = {n: [] for n in ("patient", "time", "risk", "status", "alarm")}
-        for patient, readings in read_patients(raw, self.columns, self.bounds).items():
+        patients = read_patients(raw, self.columns, self.bounds)
+        if not patients:
+            raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
+        for patient, readings in patients.items():
             for stay in stays_of(hours_of(readings)):
                 risks = self.risks(run, np.stack([h.row for h in stay]))
                 alarms = Alarms(self.threshold)
@@ -255,9 +258,12 @@ class VitalsStream:
         """Hours that the next readings complete, as `VitalsFeatures.predict` has them.
 
         Args:
-            raw: A long table of readings of this patient, later than the hours that were told.
+            raw: A long table of readings of this patient, later than the hours that were told. Where none
+                could be real, as when a sensor came off, nothing was measured.
         """
         patients = read_patients(raw, self._features.columns, self._features.bounds)
+        if not patients:
+            return []
         if len(patients) > 1:
             raise InputError(f"Readings of {len(patients)} patients; a stream is of one.")
         ((patient, readings),) = patients.items()

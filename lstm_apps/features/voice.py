@@ -1,5 +1,7 @@
 """The same words in another voice, slower or faster."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 
@@ -19,39 +21,42 @@ def in_voice(samples: np.ndarray, factor: float) -> np.ndarray:
     return (np.fft.irfft(np.fft.rfft(samples), length) * (length / len(samples))).astype(np.float32)
 
 
-def at_tempo(samples: np.ndarray, factor: float, window: int = 256) -> np.ndarray:
-    """Sound `factor` times as fast, its pitch and formants as they were: the phase vocoder (Flanagan &
-    Golden 1966), the same samples as `librosa.effects.time_stretch(samples, rate=factor, n_fft=window)`.
+def at_tempi(samples: np.ndarray, factors: Iterable[float], window: int = 256) -> list[np.ndarray]:
+    """Sound each of `factors` times as fast, its pitch and formants as they were: the phase vocoder
+    (Flanagan & Golden 1966), the same samples as `librosa.effects.time_stretch(samples, rate=factor,
+    n_fft=window)`.
 
     Args:
         samples: (samples,) float32.
-        factor: Over 0; 2 makes it half as long.
+        factors: Over 0; 2 makes it half as long.
         window: Samples that are looked at together, a multiple of 4; some 30 ms do for voices.
 
     Returns:
-        (round(samples / factor),) float32.
+        (round(samples / factor),) float32 of each factor.
     """
-    if factor == 1:
-        return samples
     hop = window // 4
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     padded = np.pad(samples, (window // 2, window))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     spectra = np.fft.rfft(frames * hann)
     size, angle = np.abs(spectra), np.angle(spectra)
-    at = np.arange(0, len(spectra) - 1, factor)
-    before = np.minimum(at.astype(int), len(spectra) - 2)
-    share = (at - before)[:, None].astype(np.float32)
-    size = (1 - share) * size[before] + share * size[before + 1]
     # How far each frequency turns in a hop: by its own, and by what is seen beyond that.
-    turn = (2 * np.pi * hop * np.arange(size.shape[1]) / window).astype(np.float32)
-    beyond = angle[before + 1] - angle[before] - turn
-    turns = turn + beyond - 2 * np.pi * np.round(beyond / (2 * np.pi))
-    phase = angle[:1] + np.concatenate([np.zeros_like(angle[:1]), np.cumsum(turns[:-1], axis=0)])
-    frames = np.fft.irfft(size * np.exp(np.complex64(1j) * phase), window).astype(np.float32) * hann
-    sound, weight = (_overlapped(x, hop) for x in (frames, np.broadcast_to(hann**2, frames.shape)))
-    inside = slice(window // 2, window // 2 + round(len(samples) / factor))
-    return sound[inside] / np.maximum(weight[inside], 1e-3)
+    own = (2 * np.pi * hop * np.arange(size.shape[1]) / window).astype(np.float32)
+    beyond = np.diff(angle, axis=0) - own
+    turns = own + beyond - 2 * np.pi * np.round(beyond / (2 * np.pi))
+
+    def at(factor: float) -> np.ndarray:
+        places = np.arange(0, len(spectra) - 1, factor)
+        before = np.minimum(places.astype(int), len(spectra) - 2)
+        share = (places - before)[:, None].astype(np.float32)
+        sizes = (1 - share) * size[before] + share * size[before + 1]
+        phase = angle[0] + np.cumsum(turns[before], axis=0) - turns[before]
+        frames = np.fft.irfft(sizes * np.exp(np.complex64(1j) * phase), window).astype(np.float32) * hann
+        sound, weight = (_overlapped(x, hop) for x in (frames, np.broadcast_to(hann**2, frames.shape)))
+        inside = slice(window // 2, window // 2 + round(len(samples) / factor))
+        return sound[inside] / np.maximum(weight[inside], 1e-3)
+
+    return [samples if factor == 1 else at(factor) for factor in factors]
 
 
 def _overlapped(frames: np.ndarray, hop: int) -> np.ndarray:

@@ -21,7 +21,17 @@ from lstm_apps.application import (
     Scores,
 )
 from lstm_apps.data import sources
-from lstm_apps.data.ecg import DS1, DS2, LAYOUT, EcgRecord, leads, list_records, read_record
+from lstm_apps.data.ecg import (
+    DS1,
+    DS2,
+    LAYOUT,
+    PACED,
+    SAME_PATIENT,
+    EcgRecord,
+    leads,
+    list_records,
+    read_record,
+)
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
@@ -141,9 +151,16 @@ class Ecg(Application):
         test = [_beats(read_record(paths[n])) for n in test_names]
         # Who is to be tested on has no part in training; validation is the end of each training record.
         cut = [(b, len(b.labels) * 17 // 20) for b in train]
+        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
+        if max(len(b.labels) for b in validation) < CROP:
+            raise InputError(
+                f"No training record has the {CROP * 20 // 3} beats of which {CROP} at its end can validate."
+            )
+        if sum(count > 0 for label, count in _counts(_first(learnt)).items() if label in SCORED) < 2:
+            raise InputError(f"There are beats of only one of {', '.join(SCORED)} to learn from.")
         return Data(
-            [b[:at] for b, at in cut],
-            [b[at:] for b, at in cut if not b.made_up],
+            learnt,
+            validation,
             test,
             provenance={
                 **found.provenance(),
@@ -258,8 +275,6 @@ class BeatExamples:
 
     def __init__(self, records: list[Beats]):
         self.records = [b for b in records if len(b.labels) >= CROP]
-        if not self.records:
-            raise InputError(f"No record has the {CROP} beats of an example.")
         self._places = [(b, i) for b in self.records for i in range(0, len(b.labels) - CROP + 1, STRIDE)]
         self._near_s = [(b, int(i)) for b in self.records for i in np.flatnonzero(b.labels == "S")]
         labels = np.concatenate([b.labels for b in self.records])
@@ -295,9 +310,12 @@ class BeatExamples:
 def _split(folder: Path) -> tuple[dict[str, Path], list[str], list[str], str]:
     """The records by name, those to train on and those to test on, and how they were chosen."""
     paths = {p.name: p for p in list_records(folder)}
-    known = [[n for n in names if n in paths] for names in (DS1, DS2)]
-    if all(known):
-        return paths, known[0], known[1], "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
+    train, test = ([n for n in names if n in paths] for names in (DS1, DS2))
+    if train and test and {*paths} <= {*DS1, *DS2, *PACED}:
+        twice = [n for n in train if SAME_PATIENT.get(n) in test]
+        how = "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
+        how += "".join(f"; {n} left out, the patient of {SAME_PATIENT[n]}" for n in twice)
+        return paths, [n for n in train if n not in twice], test, how
     train, more, test = by_group(list(paths), str)
     return paths, train + more, test, "by record"
 

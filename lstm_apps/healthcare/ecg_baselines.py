@@ -30,7 +30,7 @@ def labels(
         if "n_estimators" in model.get_params():  # a forest: it was tuned with fewer trees, of fewer beats
             model.set_params(n_estimators=_TREES, max_samples=None)
         _, table, known = _joined(recorded, more) if helped else recorded
-        model.fit(table, known)
+        model = _fitted(model, table, known)
         # In a record there may be no beat at all.
         yield name, [model.predict(t) if len(t) else np.array([], known.dtype) for t in test]
 
@@ -63,6 +63,13 @@ def _grids() -> tuple[list[Any], ...]:
         ],
         [forest(5, "balanced_subsample"), forest(20, "balanced_subsample"), forest(5, None)],
     )
+
+
+def _fitted(model: Any, table: np.ndarray, known: np.ndarray) -> Any:
+    """`model`, or, where all beats are of one class, that class."""
+    from sklearn.dummy import DummyClassifier
+
+    return (model if len(set(known)) > 1 else DummyClassifier()).fit(table, known)
 
 
 def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> tuple[np.ndarray, ...]:
@@ -100,7 +107,7 @@ def _best(
             if helped and len(made_up[0]):
                 of_others = ~np.isin(made_up[0], patient[left_out])
                 learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
-            found[left_out] = model.fit(*learnt[1:]).predict(table[left_out])
+            found[left_out] = _fitted(model, *learnt[1:]).predict(table[left_out])
         return float(f1_score(known, found, average="macro"))
 
     return max(grid, key=quality)

@@ -75,6 +75,8 @@ class Sentiment(Application):
         found = sources.find(request.path or self.dataset)
         sentences = read_sentences(found.path, columns)
         provenance = found.provenance()
+        if provenance["source"] == self.dataset:
+            sources.get(OTHER_KIND)  # if it cannot be had, better said now than after the training
         # What does not count in full is there to learn from, not to be tested on.
         main = [s for s in sentences if s.weight >= 1]
         train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
@@ -123,7 +125,7 @@ class Sentiment(Application):
         }
 
     def score(self, features: TextFeatures, data: Data, run: Run) -> Scores:
-        found = self._opinions(features, data.test, run)
+        found = features.opinions(run, [s.text for s in data.test])
         other = None
         if reviews := self._reviews(data):
             positive = features.opinions(run, [r.text for r in reviews])[:, 0] > 0
@@ -142,10 +144,6 @@ class Sentiment(Application):
             right = other == [r.score > 0 for r in reviews] if reviews else None
             yield name, self._scores(data.test, positive, scores, right)
 
-    def _opinions(self, features: TextFeatures, sentences: list[Sentence], run: Run) -> np.ndarray:
-        """(sentences, 2): log odds and score, of each as one sentence, as in training."""
-        return features.answers(run, self.examples(features, sentences).pieces)
-
     def lengths(self, features: TextFeatures) -> tuple[int, ...]:
         return features.lengths[:-1]
 
@@ -163,7 +161,7 @@ class Sentiment(Application):
     def pictures(self, features: TextFeatures, data: Data, run: Run) -> list[Picture]:
         from lstm_apps.nlp.pictures import saliency, scores_against_people
 
-        found = self._opinions(features, data.test, run)
+        found = features.opinions(run, [s.text for s in data.test])
         plain = [s.text for s in data.test if s.is_plain and len(s.text) <= 100]
         shown = plain[:: max(1, len(plain) // 8)][:8] or [data.test[0].text[:100]]
         return [

@@ -19,6 +19,7 @@ FALSE_ALARMS = Metric(
 PAUSE = (0.3, 2.5)  # seconds between words
 SNR_DB = (15.0, 40.0)  # of the noise in a pause and below the word after it
 NOISE_ALONE = 0.5  # share of the words' and pauses' time that follows as noise without a word
+_MOST_WORDS = 500  # of a part, in a long recording: a model reads it at once
 LATE = 0.5  # seconds after its end within which a word must be found
 
 
@@ -36,10 +37,10 @@ class LongRecording:
 
 
 def long_recording(recordings: list[Recording], rate: int, seed: int = 0) -> LongRecording:
-    """All recordings in random order, each at its own loudness."""
+    """Recordings in random order, each at its own loudness: all, or so many as a long one has."""
     rng = np.random.default_rng(seed)
     pieces, words, at = [], [], 0
-    for i in rng.permutation(len(recordings)):
+    for i in rng.permutation(len(recordings))[:_MOST_WORDS]:
         word = recordings[i].read(rate)
         pause = int(rng.uniform(*PAUSE) * rate)
         loudness = float(np.sqrt(np.mean(np.square(word)))) or 1e-3

@@ -9,6 +9,7 @@ from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
 from lstm_apps.features.readings import read_clif_vitals
 from lstm_apps.features.vitals import VitalsFeatures
+from lstm_apps.healthcare.deterioration import DEATH, events
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
 T0 = np.datetime64("2120-03-01T00:00:00")
@@ -154,3 +155,27 @@ def test_variables_that_nobody_knows_are_told(tmp_path):
         file.write(f"nobody,{T0},Death,\n")
     with pytest.warns(UserWarning, match="Death; they are left out"):
         read_stays(path, COLUMNS)
+
+
+def test_what_is_written_after_a_death_is_left_out_and_told(tmp_path):
+    path = write_ward(tmp_path / "ward.csv", patients=1, hours=5)
+    with path.open("a") as file:
+        file.write("p0,2026-01-01T03:30,death,\n")
+    with pytest.warns(UserWarning, match="after a patient's death are left out"):
+        ((stay,), _) = read_stays(path, COLUMNS)
+    assert np.datetime64(int(stay.readings.seconds[-1]), "s") <= np.datetime64("2026-01-01T03:30")
+    assert DEATH in [kind for _, kind in events(stay)]
+
+
+def test_tables_as_hospitals_have_them(tmp_path):
+    """Rows twice, ages of the oldest withheld, numbers as text with gaps."""
+    hospitalization = {"hospitalization_id": ["h1", "h2", "h2"], "patient_id": ["a", "b", "b"],
+                       "discharge_dttm": ["2120-03-05"] * 3, "age_at_admission": [">89", None, "old"],
+                       "discharge_category": ["Home"] * 3}  # fmt: skip
+    vitals = {"hospitalization_id": ["h1", "h1", "h2"], "recorded_dttm": ["2120-03-01 01:00:00"] * 3,
+              "vital_name": ["HR", "MAP", "HR"], "vital_category": ["heart_rate", "map", "heart_rate"],
+              "vital_value": ["80", "", "90.5"]}  # fmt: skip
+    folder = write_clif(tmp_path / "clif", hospitalization=hospitalization, vitals=vitals)
+    with pytest.warns(UserWarning, match="1 row.* told already"):
+        stays, _ = read_stays(folder, {})
+    assert [(s.patient, s.age, s.readings.values.tolist()) for s in stays] == [("a", 89, [80]), ("b", None, [90.5])]

@@ -55,3 +55,21 @@ def test_a_click_is_no_word_and_a_bad_recording_is_named(tmp_path):
     soundfile.write(tmp_path / "up_zoe_0.wav", np.zeros(100), RATE)
     with pytest.raises(InputError, match=r"up_zoe_0\.wav holds 0\.0"):
         list_recordings(tmp_path)
+
+
+def test_a_file_named_as_its_word_names_no_speaker(tmp_path):
+    for label in ("yes", "no"):
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / f"{label}_1.wav", word("up"), RATE)
+    assert [r.speaker for r in list_recordings(tmp_path)] == ["", ""]
+
+
+def test_a_recording_made_anew_is_read_anew(tmp_path):
+    first, *_ = list_recordings(write_recordings(tmp_path, speakers=1, takes=1))
+    before = first.read(RATE)
+    assert first.read(RATE) is before
+    soundfile.write(first.file, np.zeros(4000), RATE)
+    assert not first.read(RATE).any()
+    first.file.unlink()
+    with pytest.raises(InputError, match="not there"):
+        first.read(RATE)

@@ -52,6 +52,7 @@ def test_labels_and_scores(tmp_path, labels, expected):
         ({"text": "a", "score": "1", "weight": "nan"}, "the weight 'nan'"),
         ({"text": "a", "score": "1", "weight": "-1"}, "the weight '-1'"),
         ({"texts": "a", "score": "1"}, "no column 'text'"),
+        ({"text": "a"}, "no column 'score'"),
     ],
 )
 def test_what_is_no_table_of_texts_is_a_sentence(tmp_path, row, says):
@@ -69,3 +70,16 @@ def test_files_that_are_none(tmp_path):
         broken.write_bytes(content)
         with pytest.raises(InputError):
             read_sentences(broken, COLUMNS)
+
+
+def test_a_row_that_ends_early_is_told(tmp_path):
+    (tmp_path / "a.csv").write_text("text,score\ngood,1\nbad\n")
+    with pytest.raises(InputError, match="row 3: nothing stands in column 'score'"):
+        read_sentences(tmp_path / "a.csv", COLUMNS)
+
+
+def test_json_lines_end_where_lines_of_json_end(tmp_path):
+    rows = [{"text": "good\u2028film\u0085!", "score": 1, "document": 0}, {"text": "\u200b", "score": 1}]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows), "utf-8")
+    (found,) = read_sentences(tmp_path / "a.jsonl", COLUMNS)
+    assert (found.text, found.document) == ("good film !", "0")

@@ -110,3 +110,8 @@ def test_what_is_too_long_is_told_before_it_is_read(tmp_path, monkeypatch):
         read_audio(tmp_path / "long.wav", 1000)
     with pytest.raises(InputError, match=r"^0\.1 hours of sound"):
         read_audio(np.zeros(6 * 3600 * 10), 1000)
+
+
+def test_sound_too_short_for_the_rate_is_told():
+    with pytest.raises(InputError, match="none at 8000"):
+        read_audio((np.zeros(2), 44100), 8000)

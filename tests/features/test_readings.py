@@ -25,7 +25,6 @@ def test_impossible_readings_count_as_not_measured_and_are_told():
     ("raw", "says"),
     [
         ({"time": [], "variable": [], "value": []}, "no rows"),
-        (readings((1, "map", float("nan"))), "No reading"),
         (readings((1, "map", "high")), "expected a number"),
         ({"time": ["soon"], "variable": ["map"], "value": [80]}, "expected a time"),
         ({"time": ["2026-01-01"], "value": [80]}, "no column 'variable'"),
@@ -60,3 +59,7 @@ def test_events_of_training_data_are_no_unknown_vital_signs():
         read_patients(table, COLUMN_NAMES)
     with pytest.warns(UserWarning, match="Death"):
         read_patients({**table, "variable": ["map", "Death"]}, COLUMN_NAMES)
+
+
+def test_patients_without_a_reading_that_could_be_real_are_left_out():
+    assert read_patients(readings((1, "map", float("nan"))), COLUMN_NAMES) == {}

@@ -54,10 +54,14 @@ def test_tensorflow_text_finds_the_same_pieces(features):
         assert tokenizer.tokenize(part).to_list() == features.processor.encode(part)
 
 
-def test_sentences_are_cut_where_they_end_and_where_they_are_too_long(features):
-    assert len(features.sentences("The film was good. The story was bad! And music?")) == 3
-    pieces = features.sentences("good " * 40)
-    assert all(1 <= len(p) <= 16 for p in pieces)
+def test_a_text_is_read_at_once_where_it_fits_and_else_by_sentences(features):
+    short = "The film was good. Bad?"
+    assert features.parts(short) == [features.processor.encode(short)]
+    sentences = ["The film was good, the story was bad.", "Music was very good!", "And the film?"]
+    assert len(features.processor.encode(" ".join(sentences))) > features.length
+    assert features.parts(" ".join(sentences)) == features.processor.encode(sentences)
+    pieces = features.parts("good " * 40)
+    assert all(1 <= len(p) <= features.length for p in pieces)
     assert [p for part in pieces for p in part] == features.processor.encode(("good " * 40).strip())
 
 
@@ -67,13 +71,14 @@ def test_padding_stands_at_the_end(features):
     assert UNKNOWN != PADDING
 
 
-def test_a_text_is_the_mean_of_its_sentences(features):
+def test_a_long_text_is_the_mean_of_its_sentences(features):
     def run(inputs):
         length = (inputs["tokens"] != PADDING).sum(axis=1, keepdims=True).astype(np.float32)
         return {"log_odds": length, "score": -length}
 
-    texts = ["The film was good. And not very bad.", "The story"]
-    lengths = [[len(s) for s in features.sentences(t)] for t in texts]
+    texts = ["The film was good. " + "And not very bad. " * 5, "The story"]
+    lengths = [[len(p) for p in features.parts(t)] for t in texts]
+    assert len(lengths[0]) == 6
     found = features.opinions(run, texts)
     np.testing.assert_allclose(found[:, 0], [np.mean(n) for n in lengths])
     np.testing.assert_allclose(found[:, 1], [-np.mean(n) for n in lengths])
@@ -84,7 +89,7 @@ def test_a_text_is_the_mean_of_its_sentences(features):
 @pytest.mark.parametrize("bad", ["", " \n\t", None, 3, ["a"], "x" * 1_000_001])
 def test_what_is_no_text_is_refused(features, bad):
     with pytest.raises(InputError):
-        features.sentences(bad)
+        features.parts(bad)
 
 
 def test_json_round_trip(features):

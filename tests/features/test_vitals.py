@@ -138,14 +138,29 @@ def test_bounds_are_those_of_the_file():
         from_json(data).predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, readings((5, "map", 80)))
 
 
+class Same:
+    """A step file that always answers 0."""
+
+    def reset(self):
+        pass
+
+    def push(self, inputs):
+        return {"risk": np.zeros((1, 1, 1))}
+
+
+@pytest.mark.parametrize("reading", [("heart_rate", 900), ("heart_rate", math.nan), ("etco2", 40)])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_stream_goes_on_when_a_sensor_comes_off(reading):
+    stream = FEATURES.stream(Same())
+    assert stream.push(readings((2, *reading))) == []
+    stream.push(readings((1, "map", 80)))
+    assert stream.push(readings((2, *reading))) == []
+    assert len(stream.push(readings((90, "map", 80)))) == 1
+    with pytest.raises(InputError, match="could be real"):
+        FEATURES.predict(lambda inputs: inputs, readings((2, *reading)))
+
+
 def test_a_stream_is_of_one_patient():
-    class Same:
-        def reset(self):
-            pass
-
-        def push(self, inputs):
-            return {"risk": np.zeros((1, 1, 1))}
-
     stream = FEATURES.stream(Same())
     stream.push(readings((1, "map", 80)))
     other = readings((2, "map", 80))

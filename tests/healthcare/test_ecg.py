@@ -61,7 +61,7 @@ def test_other_leads_serve_for_training_only(tmp_path):
     import wfdb
 
     for name in ("a", "b", "c", "d"):
-        signal, peaks, kinds = heart(120, seed=ord(name))
+        signal, peaks, kinds = heart(330, seed=ord(name))
         both = np.stack([signal, -0.5 * signal if name != "b" else np.zeros(len(signal))], axis=1)
         wfdb.wrsamp(
             name, RATE, ["mV"] * 2, ["I", "V1"], both, fmt=["16"] * 2, write_dir=str(tmp_path),
@@ -75,7 +75,7 @@ def test_other_leads_serve_for_training_only(tmp_path):
         leads.setdefault(b.record, []).append(b.source.lead)
     assert all(found == ([0] if name == "b" else [0, 1]) for name, found in leads.items())  # b's is flat
     assert not {b.record for b in data.test} & set(leads)
-    assert sum(data.provenance["beats"]["train"].values()) == 119 * len(leads)  # each beat once
+    assert sum(data.provenance["beats"]["train"].values()) == 329 * len(leads)  # each beat once
 
 
 def test_baselines_of_one_patient_are_not_tuned():
@@ -119,6 +119,41 @@ def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypa
     list(ecg_baselines.labels(parts, [], [table], ("N", "S", "V")))
     assert fitted[-1] == (100, None)  # None: of as many beats as there are
     assert set(fitted[:-1]) == {(30, 0.4)}
+
+
+def test_beats_that_are_all_alike_are_that_to_a_baseline():
+    table = np.random.default_rng(0).normal(size=(40, 3))
+    parts = [("a", table, np.array(["N"] * 40)), ("b", table, np.array(list("NV") * 20))]
+    for _, (found,) in ecg_baselines.labels(parts, [], [table], ("N", "S", "V")):
+        assert len(found) == 40
+
+
+def test_records_that_only_look_like_mit_bih_are_all_used(tmp_path):
+    names = ("101", "103", "150", "151")
+    hearts.write_records(tmp_path, records=4, beats=20)
+    for file in list(tmp_path.iterdir()):
+        number = int("".join(c for c in file.stem if c.isdigit())) % 4
+        file.rename(file.with_name(names[number] + file.suffix))
+    _, train, test, how = ecg._split(tmp_path)
+    assert {*train, *test} == {*names}
+    assert how == "by record"
+
+
+def test_nobody_of_the_test_part_is_learnt_from_under_another_number(tmp_path):
+    for name in ("101", "201", "202", "102"):
+        for ending in (".hea", ".atr"):
+            (tmp_path / name).with_suffix(ending).touch()
+    _, train, test, how = ecg._split(tmp_path)
+    assert (train, test) == (["101"], ["202"])
+    assert "201 left out, the patient of 202" in how
+
+
+def test_records_that_cannot_be_learnt_from_are_refused_before_training(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="320 beats"):
+        ECG.load(Request(str(hearts.write_records(tmp_path / "short", records=3, beats=100))))
+    monkeypatch.setattr(hearts, "heart", lambda beats, seed, ectopic: heart(beats, seed, ectopic=0.0))
+    with pytest.raises(InputError, match="only one of N, S, V"):
+        ECG.load(Request(str(hearts.write_records(tmp_path / "healthy", records=3, beats=340))))
 
 
 def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Which recordings are trained on, and baselines against plain definitions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def recordings(speakers, takes=50):
     ]
 
 
-def split(records, fold=None, official=False, folder=Path("nowhere")):
+def split(records, fold=None, official=False, folder=Path()):
     return SPEECH_COMMANDS._split(folder, records, fold, official)
 
 
@@ -53,6 +54,11 @@ def test_many_speakers_are_split_by_speaker_and_unknown_ones_are_not_made_up():
     nameless = [Recording(r.file, r.label, "", r.take, r.rate, r.seconds) for r in recordings("abcdefgh")]
     parts, how = split(nameless)
     assert "0 speakers" in how
+    elsewhere = [replace(r, file=Path("/elsewhere") / r.file) for r in nameless]
+    again, _ = split(elsewhere, folder=Path("/elsewhere"))
+    assert [[r.file.name for r in part] for part in again] == [[r.file.name for r in part] for part in parts]
+    with pytest.raises(InputError, match="nobody to learn from"):
+        split(recordings("a"), fold="a")
 
 
 def test_lists_of_a_folder_are_followed(tmp_path):

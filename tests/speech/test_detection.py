@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from recordings import write_recordings
+
+from lstm_apps.data.recordings import list_recordings
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
+from lstm_apps.speech import detection
 from lstm_apps.speech.detection import LATE, LongRecording, best_threshold, match, operating_points, score
 
 RATE, FRAME = 8000, 128
@@ -12,6 +16,13 @@ WORDS = ("no", "yes")
 RECORDING = LongRecording(np.zeros(RATE * 20, np.float32), RATE, [("yes", 1.0, 1.5), ("no", 4.0, 4.4)])
 SPECTROGRAM = LogMel(RATE, 2 * FRAME, FRAME, bands=20, low=60.0, high=3800.0)
 FEATURES = KeywordFeatures(WORDS, SPECTROGRAM, (0.0,) * 20, (1.0,) * 20, 40 * FRAME)
+
+
+def test_a_long_recording_is_not_longer_than_a_model_reads_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(detection, "_MOST_WORDS", 4)
+    recordings = list_recordings(write_recordings(tmp_path, speakers=2, takes=2))
+    assert len(recordings) == 12
+    assert len(detection.long_recording(recordings, RATE).words) == 4
 
 
 def event(word, time):
