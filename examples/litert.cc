@@ -1,6 +1,7 @@
 // Run model.tflite from C++ with LiteRT (TensorFlow Lite). Not compiled here: the headers are no package.
 //   c++ -std=c++17 litert.cc -I<litert headers> -ltensorflowlite -o litert && ./litert model.tflite
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 
@@ -17,8 +18,12 @@ int main(int argc, char** argv) {
   tflite::InterpreterBuilder(*model, resolver)(&interpreter);
   if (!interpreter || interpreter->AllocateTensors() != kTfLiteOk) return 1;
   for (int tensor : interpreter->inputs()) {
-    float* data = interpreter->typed_tensor<float>(tensor);
-    std::fill_n(data, interpreter->tensor(tensor)->bytes / sizeof(float), 0.5f);
+    const size_t bytes = interpreter->tensor(tensor)->bytes;
+    if (interpreter->tensor(tensor)->type == kTfLiteInt32) {  // numbers of pieces
+      std::fill_n(interpreter->typed_tensor<int32_t>(tensor), bytes / sizeof(int32_t), 1);
+    } else {
+      std::fill_n(interpreter->typed_tensor<float>(tensor), bytes / sizeof(float), 0.5f);
+    }
   }
   if (interpreter->Invoke() != kTfLiteOk) return 1;  // calls do not see each other
   for (int tensor : interpreter->outputs()) {

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 
 from export import onnx, tflite, verify
 from export.saved_model import to_saved_model
@@ -131,7 +132,7 @@ def _export(
         raise InputError(f"There is no folder {path.parent}.")
     if path.is_dir():
         raise InputError(f"{path} is a folder.")
-    if step != int(step):
+    if not isinstance(step, int | np.integer):
         raise InputError(f"A chunk of {step} steps, expected a whole number.")
     try:
         json.dumps(metadata)

@@ -24,7 +24,7 @@ from export.onnx_scan import PLACEHOLDER, Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
 from export.trace import is_zero, lstms_by
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, first_line
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
@@ -103,7 +103,12 @@ def convert(
     onnx_graph.join_directions(model.graph)
     onnx_graph.drop_unused(model.graph)
     onnx_graph.name_axes(model.graph)
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise InputError(
+            f"The converter to ONNX does not know an operator of the model: {first_line(error)}"
+        ) from error
     return model.SerializeToString() if quantize is None else _with_small_weights(model)
 
 
@@ -114,12 +119,13 @@ def _converted(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     traced = tf.function(function, input_signature=specs, autograph=False)
     captures = traced.get_concrete_function().graph.captures
-    model, _ = tf2onnx.convert.from_function(
-        traced,
-        input_signature=specs,
-        opset=OPSET,
-        custom_op_handlers={"SelectV2": (_where_node, []), **(handlers or {})},
-    )
+    own = {"SelectV2": (_where_node, []), "Erfc": (_erfc_node, [])}
+    try:
+        model, _ = tf2onnx.convert.from_function(
+            traced, input_signature=specs, opset=OPSET, custom_op_handlers={**own, **(handlers or {})}
+        )
+    except ValueError as error:
+        raise InputError(f"The converter to ONNX fails on the model: {first_line(error)}") from error
     onnx_graph.fix_captures(model.graph, captures)
     return model
 
@@ -131,6 +137,16 @@ def _where_node(context, node, name, args) -> None:
         Select.version_7(context, node)
     else:
         node.type = "Where"
+
+
+def _erfc_node(context, node, name, args) -> None:
+    """1 - erf(x), for exact GELU: the standard has no operator of the name."""
+    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
+    one = context.make_const(tf2onnx.utils.make_name("one"), np.ones((), np.float32)).output[0]
+    x, outputs = node.input[0], list(node.output)
+    context.remove_node(node.name)
+    erf = context.make_node("Erf", [x]).output[0]
+    context.make_node("Sub", [one, erf], outputs=outputs, shapes=[shape], dtypes=[dtype])
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:

@@ -30,11 +30,12 @@ def drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def name_axes(graph: onnx.GraphProto) -> None:
-    """Call the open axes of inputs and outputs "batch" and "time"."""
+    """Call the first open axis of inputs and outputs "batch", the others after them: of equal names a
+    runtime takes it that their sizes are equal, too."""
     for value in (*graph.input, *graph.output):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if not dim.HasField("dim_value"):
-                dim.dim_param = ("batch", "time")[axis] if axis < 2 else f"{value.name}_{axis}"
+                dim.dim_param = "batch" if axis == 0 else f"{value.name}_{axis}"
 
 
 def join_directions(graph: onnx.GraphProto) -> None:

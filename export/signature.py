@@ -1,5 +1,6 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from export import verify
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import Engine, check_inputs
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Signature:
@@ -52,6 +56,13 @@ class Signature:
             self.output_names = [f"output_{i}" for i in range(len(model.outputs))]
             if len(model.outputs) == 1:
                 self.output_names = ["output"]
+        for name in (*self.input_names, *self.output_names):
+            if not _NAME.fullmatch(name):
+                raise InputError(
+                    f"{name!r} names an input or output; not all runtimes take other than letters, digits, _, . and -."
+                )
+        if both := sorted({*self.input_names} & {*self.output_names}):
+            raise InputError(f"{both[0]!r} names an input and an output: a file tells them apart by name.")
         self.inputs = self._named(self._random() if inputs is None else inputs)
         if model is not own:  # a layer may hold more than its weights say
             given = list(map(tf.constant, self.inputs.values()))
@@ -80,9 +91,9 @@ class Signature:
     def cut(self, length: int) -> Arrays:
         """The sample inputs with so many steps; a longer length than they have is an InputError."""
         steps = min(a.shape[1] for a in self.inputs.values())
-        if not 0 < length < steps:
+        if length != int(length) or not 0 < length < steps:
             raise InputError(
-                f"Length {length}, expected one shorter than the inputs, which have {steps} steps."
+                f"Length {length}, expected a whole number, shorter than the inputs, which have {steps} steps."
             )
         return {name: a[:, :length] for name, a in self.inputs.items()}
 
@@ -155,7 +166,15 @@ def in_float32(model: keras.Model) -> keras.Model:
             return type(config)(map(widened, config))
         return "float32" if isinstance(config, str) and config in names else config
 
-    wide = type(model).from_config(widened(model.get_config()))
+    known = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    try:
+        with keras.saving.custom_object_scope(known):
+            wide = type(model).from_config(widened(model.get_config()))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "The model is of mixed precision, and a layer of it, such as a Lambda, cannot be built anew in "
+            "float32 as exports have it: build the model so."
+        ) from error
     wide.set_weights(model.get_weights())
     for layer in wide._flatten_layers():
         if hasattr(layer, "finalize_state"):  # what an adapted layer makes of its weights

@@ -97,6 +97,11 @@ class StepSignature(Signature):
             given = [next(states), next(states)]
             last, outputs, new = kernel(layer, sequences, given, mask, training)
             after.extend(new)
+            if mask is not None and not layer.zero_output_for_mask:
+                # A masked step repeats the last output, which may be of the chunk before.
+                here = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
+                outputs = tf.where(here[..., None], outputs, given[0][:, None])
+                last = outputs[:, -1]
             return last, outputs, new
 
         def from_context(layer, x):
@@ -112,6 +117,9 @@ class StepSignature(Signature):
 
     def expected(self) -> Arrays:
         """What Keras computes for the whole sequences."""
+        for name, array in self._expected.items():
+            if array.ndim < 2:
+                raise InputError(f"Output {name} of shape {array.shape} has no second axis to go on along.")
         return self._expected
 
     @cached_property

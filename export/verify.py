@@ -22,7 +22,7 @@ class ExportReport:
     path: Path
     size_bytes: int
     operators: Counter  # operator name -> how many
-    fused: bool  # every LSTM is the runtime's own operator, none a loop
+    fused: bool  # it has LSTM operators of the runtime, and no loop
     max_abs_error: float  # against Keras on the inputs given, of the output that is nearest its tolerance
     tolerance: float  # of that output
 
@@ -46,7 +46,12 @@ def tolerances_of(
     must be right too."""
     if tolerance is not None:
         return dict.fromkeys(expected, tolerance)
-    return {n: RELATIVE_TOLERANCE[quantize] * (float(np.std(a)) or 1.0) for n, a in expected.items()}
+    return {n: RELATIVE_TOLERANCE[quantize] * _size(a) for n, a in expected.items()}
+
+
+def _size(outputs: np.ndarray) -> float:
+    """Their spread; of numbers that are all the same how large they are."""
+    return float(np.std(outputs)) or float(np.abs(outputs).max()) or 1.0
 
 
 def worst(found: Iterable[Parity]) -> Parity:

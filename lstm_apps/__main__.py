@@ -7,6 +7,9 @@ import warnings
 from lstm_apps.errors import InputError, ParityError
 
 
+_OWN = ("lstm_apps", "training", "export")
+
+
 def main() -> None:
     """Run the command line. Bad input is one sentence on stderr and exit code 2; an export that does not
     compute what Keras computes is one and exit code 1."""
@@ -14,12 +17,14 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         from lstm_apps.cli import app
-    except ImportError as error:
-        sys.exit(
-            _fail(f"The command line needs more than the runtime ({error}): pip install 'lstm-apps[train]'.")
-        )
-    try:
+
         app()
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in _OWN:
+            raise
+        sys.exit(
+            _fail(f"This command needs more than the runtime ({error}): pip install 'lstm-apps[train]'.")
+        )
     except InputError as error:
         sys.exit(_fail(str(error)))
     except OSError as error:  # no right to write there, no room, a file in place of a folder

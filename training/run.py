@@ -4,7 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class Run:
     """
 
     folder: Path
+    _loaded: dict[str, Data] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def config_file(self) -> Path:
@@ -117,10 +118,12 @@ class Run:
             )
 
     def load_data(self) -> Data:
-        """The run's data, split as in training; InputError if the file has changed since."""
-        data = self.application.load(self.config.request)
-        self.check_data(data.provenance["sha256"])
-        return data
+        """The run's data, split as in training, read once; InputError if the file has changed since."""
+        if "data" not in self._loaded:
+            data = self.application.load(self.config.request)
+            self.check_data(data.provenance["sha256"])
+            self._loaded["data"] = data
+        return self._loaded["data"]
 
     def check_data(self, sha256: str) -> None:
         """InputError unless the run was trained on data of this fingerprint."""
@@ -154,6 +157,7 @@ class Run:
             self.config_file,
             {"config": config.to_dict(), "provenance": data.provenance, "environment": environment},
         )
+        self._loaded["data"] = data
         self.write_features(features)
 
     def write_features(self, features: Features) -> None:

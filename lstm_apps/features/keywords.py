@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -32,6 +32,7 @@ class KeywordFeatures:
     threshold: float = 0.5  # probability of a frame from which a word counts as heard
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
+    known_speakers: bool = False  # whether those who will speak are those whom the model learns from
     # A recording of one word is read as by each of these voices at each of these tempi: factors.
     voices: tuple[float, ...] = (0.87, 1.0, 1.15)
     tempi: tuple[float, ...] = (0.85, 1.0, 1.2, 1.4, 1.7)
@@ -40,13 +41,31 @@ class KeywordFeatures:
 
     @classmethod
     def fit(
-        cls, words: tuple[str, ...], spectrogram: LogMel, recordings: Iterable[np.ndarray], longest: float
+        cls,
+        words: tuple[str, ...],
+        spectrogram: LogMel,
+        recordings: Iterable[np.ndarray],
+        longest: float,
+        known_speakers: bool = False,
     ) -> Self:
-        """Fit the scaler on recordings of the training part, for words of up to `longest` seconds."""
+        """Fit the scaler on recordings of the training part, for words of up to `longest` seconds. Speakers
+        who are known need no other voices to be understood."""
         frames = np.concatenate([spectrogram(samples) for samples in recordings])
         clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
         mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)
-        return cls(words, spectrogram, tuple(map(float, mean)), tuple(map(float, variance)), clip)
+        found = cls(
+            words,
+            spectrogram,
+            tuple(map(float, mean)),
+            tuple(map(float, variance)),
+            clip,
+            known_speakers=known_speakers,
+        )
+        return found.as_spoken() if known_speakers else found
+
+    def as_spoken(self) -> Self:
+        """The same for recordings read once, in the voice and at the tempo that they have."""
+        return replace(self, voices=(1.0,), tempi=(1.0,))
 
     @property
     def rate(self) -> int:

@@ -19,6 +19,7 @@ and dR = H_before^T dZ, where automatic differentiation would add up a product a
 gradient itself: for second derivatives, such as a penalty on gradients, train with `use_kernel(scan)`.
 """
 
+import copy
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,10 @@ Kernel = Callable[..., Result]
 
 def scan(layer, sequences, initial_state, mask, training) -> Result:
     """Step through time with `keras.layers.RNN`'s loop."""
+    if layer.unroll and layer.go_backwards and mask is not None:
+        # Unrolled, Keras 3.15 zeroes outputs by the mask in the order of time, not in that of the outputs.
+        layer = copy.copy(layer)
+        layer.unroll = False
     return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
+from lstm_apps.features.raw import as_array
 from lstm_apps.runtime.seal import check_seal
 
 # The name under which metadata stand in a file, and the version of their form.
@@ -164,6 +165,8 @@ class Stream:
         self.reset()
         time = min(a.shape[1] for a in inputs.values())
         size = self.chunk or chunk or 1
+        if time < size:
+            raise InputError(f"Sequences of {time} steps; a chunk has {size}.")
         found = [
             self.push({name: a[:, t : t + size] for name, a in inputs.items()})
             for t in range(0, time - time % size, size)
@@ -197,9 +200,13 @@ def open_engine(path: str | Path, only_sealed: bool = False) -> Engine:
 
 def check_inputs(inputs: Arrays, expected: dict[str, tuple[int | None, ...]]) -> Arrays:
     """`inputs` if names and shapes fit and all numbers are finite; otherwise an InputError."""
+    if not isinstance(inputs, Mapping):
+        raise InputError(
+            f"The inputs are {type(inputs).__name__}, expected arrays by name: {', '.join(expected)}."
+        )
     if set(inputs) != set(expected):
         raise InputError(f"The inputs are {sorted(inputs)}, expected {sorted(expected)}.")
-    arrays = {name: np.asarray(inputs[name]) for name in expected}
+    arrays = {name: as_array(inputs[name], f"Input {name!r}") for name in expected}
     for name, array in arrays.items():
         shape = expected[name]
         fits = array.ndim == len(shape) and all(

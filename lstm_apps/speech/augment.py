@@ -11,16 +11,21 @@ HISS = (1e-5, 3e-4)  # standard deviation of what every recording has
 
 
 def words_in_noise(
-    words: list[np.ndarray], rate: int, length: int, rng: np.random.Generator, tail: int = 0
+    words: list[np.ndarray],
+    rate: int,
+    length: int,
+    rng: np.random.Generator,
+    tail: int = 0,
+    as_spoken: float = 0.0,
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """As many of `words` as fit, one after the other, in `length` samples, of which the last `tail` hold
-    none; at least one, if any is given.
+    none; at least one, if any is given. A share `as_spoken` of them is at its own speed.
 
     Returns:
         The waveform, (length,) float32, and the first sample of each word and that after its last.
     """
     room = length - tail
-    words = [_at_another_speed(w, rate, rng) for w in words]
+    words = [w if as_spoken and rng.random() < as_spoken else _at_another_speed(w, rate, rng) for w in words]
     fitting = words[:1]
     for word in words[1:]:
         if sum(map(len, fitting)) + len(word) <= room:

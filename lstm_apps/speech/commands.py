@@ -28,6 +28,10 @@ BANDS = 40
 _FEWEST_SPEAKERS = 5  # to be split by
 _MOST_WORDS = 2  # in a training example
 _SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
+# Share of training examples in the voice, and of words at the speed, that they have, where those who will
+# speak are known. To understand others all must vary: with this share two new speakers were understood less
+# (0.852 and 0.882 for 0.902), and known ones better (by log loss on validation, 0.018 for 0.035).
+_UNTOUCHED = 0.3
 _SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
 
 
@@ -126,8 +130,13 @@ class SpeechCommands(Application):
         spectrogram = LogMel(rate, window, window // 2, bands=BANDS, low=60.0, high=0.475 * rate)
         some = np.unique(np.linspace(0, len(train) - 1, _SCALER_RECORDINGS).astype(int))
         longest = float(np.percentile([r.seconds for r in train], 99))
+        known = {r.speaker for r in train} - {""}
         return KeywordFeatures.fit(
-            tuple(data.provenance["words"]), spectrogram, [train[i].read(rate) for i in some], longest
+            tuple(data.provenance["words"]),
+            spectrogram,
+            [train[i].read(rate) for i in some],
+            longest,
+            known_speakers=all(r.speaker in known for r in data.test),
         )
 
     def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":
@@ -144,6 +153,7 @@ class SpeechCommands(Application):
             units=units,
             layers=layers,
             dropout=dropout,
+            untouched=_UNTOUCHED if features.known_speakers else 0.0,
         )
 
     def loss(self, features: KeywordFeatures):
@@ -160,14 +170,15 @@ class SpeechCommands(Application):
         return replace(features, threshold=detection.best_threshold(features, long, frames))
 
     def score(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
-        return {
-            ACCURACY.name: _accuracy(data, self._heard(features, data, run)),
-            **self.score_alone(features, data, run),
-        }
+        alone = self.score_alone(features, data, run)
+        if ACCURACY.name in alone:
+            return alone
+        return {ACCURACY.name: _accuracy(data, self._heard(features, data, run)), **alone}
 
     def score_alone(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
-        as_spoken = replace(features, voices=(1.0,), tempi=(1.0,))
-        return {AS_SPOKEN.name: _accuracy(data, self._heard(as_spoken, data, run))}
+        once = features.as_spoken()
+        metric = ACCURACY if features == once else AS_SPOKEN
+        return {metric.name: _accuracy(data, self._heard(once, data, run))}
 
     def score_stream(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
         long = detection.long_recording(data.test, features.rate)
@@ -243,7 +254,12 @@ class RecordingExamples:
             else:
                 # The last samples stay free of words, as in the clips of `KeywordFeatures`.
                 waveforms[row], spans = words_in_noise(
-                    sounds, features.rate, features.clip, rng, features.tail_samples
+                    sounds,
+                    features.rate,
+                    features.clip,
+                    rng,
+                    features.tail_samples,
+                    _UNTOUCHED if features.known_speakers else 0.0,
                 )
             for word, (recording, span) in enumerate(zip(chosen, spans, strict=False)):
                 targets[row, word] = 1 + features.words.index(recording.label), *self._window(*span)

@@ -14,7 +14,7 @@ import export
 from export import benchmark
 from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM
-from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.engines import Stream, open_engine
 
 MODELS = {
     "last": lambda: sequential(LSTM(5)),
@@ -188,7 +188,7 @@ def test_a_tflite_file_has_a_form_for_each_length(tmp_path):
         np.testing.assert_allclose(found, model(inputs[:, :length]), atol=1e-6)
     with pytest.raises(InputError, match="the file takes 4, 8, 16, 24 steps"):
         engine.run({"tokens": inputs[:, :5]})
-    with pytest.raises(InputError, match="expected one shorter"):
+    with pytest.raises(InputError, match="shorter than the inputs"):
         export.to_tflite(model, tmp_path / "five.tflite", lengths=(24,), **how)
     assert not (tmp_path / "five.tflite").exists()
 
@@ -264,3 +264,34 @@ def test_an_export_leaves_the_layers_of_other_threads_alone(tmp_path):
         thread.join()
     assert len(seen) > 3
     assert max(seen) < 1e-6
+
+
+def test_axes_that_are_open_may_differ_in_size(tmp_path):
+    x, y = keras.Input((None, 4), name="x"), keras.Input((None, 4), name="y")
+    grown = [keras.ops.exp(0.1 * (r := keras.ops.relu(2.0 * z))) + r for z in (x, y)]
+    model = keras.Model([x, y], [LSTM(5)(grown[0]), LSTM(5)(grown[1]), keras.ops.mean(grown[0], 1)])
+    engine = open_engine(export.to_onnx(model, tmp_path / "m.onnx").path)
+    inputs = {name: np.random.default_rng(0).normal(size=(2, n, 4)) for name, n in (("x", 9), ("y", 17))}
+    for found, expected in zip(engine.run(inputs).values(), model(list(inputs.values())), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@each_form
+@pytest.mark.parametrize("right_padded", [False, True])
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_a_masked_step_repeats_the_output_of_the_chunk_before(
+    write, file, operator, right_padded, chunk, tmp_path
+):
+    x = keras.Input((None, 4), name="x")
+    model = keras.Model(x, LSTM(5, return_sequences=True)(keras.layers.Masking()(x)))
+    padded = np.random.default_rng(0).normal(size=(1, 6, 4)).astype("float32")
+    padded[:, 3:] = 0
+    report = write(model, tmp_path / file, step=chunk, right_padded=right_padded, inputs=padded)
+    (found,) = Stream(open_engine(report.path)).run({"x": padded}, chunk).values()
+    np.testing.assert_allclose(found, model(padded), atol=1e-6)
+
+
+def test_gelu_leaves_as_onnx(tmp_path):
+    x = keras.Input((6, 4))
+    for outputs in (keras.layers.Dense(3, activation="gelu")(LSTM(4)(x)), LSTM(4, activation="gelu")(x)):
+        assert export.to_onnx(keras.Model(x, outputs), tmp_path / "m.onnx").max_abs_error < 1e-6

@@ -109,6 +109,8 @@ def test_a_layer_that_its_weights_do_not_tell_is_refused_in_mixed_precision(tmp_
 @each_form
 def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
     model, x = sequential(LSTM(5)), np.zeros((2, 7, 4), "float32")
+    a, b = keras.Input((7, 4), name="an x"), keras.Input((7, 4), name="x")
+    number = sequential(LSTM(5), keras.layers.Dense(1), keras.layers.Reshape(()))
     stateful = keras.Sequential([keras.Input((7, 4), batch_size=2), LSTM(5, stateful=True)])
     for arguments, says in (
         ({"model": stateful}, "stateful"),
@@ -118,6 +120,10 @@ def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
         ({"metadata": {"a": np.float32(1)}}, "JSON"),
         ({"step": 2.5}, "whole number"),
         ({"step": 4}, "two chunks"),
+        ({"step": "x"}, "whole number"),
+        ({"model": number, "step": 1}, "second axis"),
+        ({"model": keras.Model(a, LSTM(5)(a))}, "other than letters"),
+        ({"model": keras.Model(b, {"x": LSTM(5)(b)})}, "an input and an output"),
     ):
         with pytest.raises(InputError, match=says):
             write(**{"model": model, "path": tmp_path / file, **arguments})
@@ -145,3 +151,18 @@ def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator,
     h = keras.ops.cumsum(LSTM(5, return_sequences=True)(x), axis=1)  # knows nothing of the chunk before
     with pytest.raises(export.ParityError):
         write(keras.Model(x, h), tmp_path / file, step=chunk)
+
+
+def test_what_the_converter_does_not_know_is_a_sentence(tmp_path):
+    x = keras.Input((7, 4))
+    with pytest.raises(InputError, match="converter to ONNX"):
+        export.to_onnx(keras.Model(x, keras.ops.argmax(LSTM(5)(x), -1)), tmp_path / "m.onnx")
+    twice = keras.layers.Lambda(lambda v: 2 * v, dtype="mixed_float16")
+    half = keras.Model(x, twice(LSTM(5, dtype="mixed_float16")(x)))
+    with pytest.raises(InputError, match="mixed precision"):
+        export.to_onnx(half, tmp_path / "m.onnx")
+
+
+def test_outputs_that_are_all_the_same_must_be_right_too():
+    assert verify.tolerances_of({"one": np.array([[-1e-3]])}) == {"one": pytest.approx(1e-7)}
+    assert verify.tolerances_of({"none": np.zeros((3, 1))}) == {"none": pytest.approx(1e-4)}

@@ -39,7 +39,7 @@ def test_the_complex_of_every_beat_is_kept():
 
 
 def test_they_serve_for_training_alone(tmp_path):
-    folder = write_records(tmp_path / "hearts", records=6, beats=200)
+    folder = write_records(tmp_path / "hearts", records=6, beats=330)
     data = ECG.load(Request(path=folder))
     again = ECG.load(Request(path=folder))
     made_up = [b for b in data.train if b.made_up]

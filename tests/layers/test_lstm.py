@@ -71,6 +71,17 @@ def test_equals_keras_under_masks(mask, sequences):
     np.testing.assert_allclose(ours(x, mask=valid), theirs(x, mask=valid), atol=1e-6)
 
 
+@pytest.mark.parametrize("zero", [False, True])
+def test_unrolled_backwards_under_a_mask_is_the_loop(zero):
+    arguments = {"return_sequences": True, "go_backwards": True, "zero_output_for_mask": zero}
+    looped, unrolled = LSTM(3, **arguments), LSTM(3, unroll=True, **arguments)
+    x, valid = inputs(2, 5), np.array([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1]], bool)
+    for layer in (looped, unrolled):
+        layer(x)
+    unrolled.set_weights(looped.get_weights())
+    np.testing.assert_allclose(unrolled(x, mask=valid), looped(x, mask=valid), atol=1e-6)
+
+
 def test_equals_keras_in_its_gradients():
     import tensorflow as tf
 

@@ -175,6 +175,8 @@ def test_inputs_are_checked_before_they_reach_an_engine():
         ({"x": np.zeros((0, 3))}, "shape"),
         ({"x": np.full((2, 3), np.nan)}, "NaN"),
         ({"x": np.full((2, 3), "a")}, "numbers"),
+        ({"x": [[1, 2], [1]]}, "array of numbers"),
+        (np.zeros((2, 3)), "arrays by name"),
     ):
         with pytest.raises(InputError, match=message):
             check_inputs(bad, expected)

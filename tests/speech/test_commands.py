@@ -8,10 +8,11 @@ import pytest
 from recordings import write_recordings
 
 from lstm_apps.application import Data, Request
-from lstm_apps.data.recordings import Recording
+from lstm_apps.data.recordings import Recording, list_recordings
 from lstm_apps.errors import InputError
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
+from lstm_apps.speech.augment import words_in_noise
 from lstm_apps.speech.baselines import warping_distances
 from lstm_apps.speech.commands import SPEECH_COMMANDS, RecordingExamples
 
@@ -117,6 +118,29 @@ def test_words_are_scored_with_all_readings_and_as_spoken(tmp_path):
         "accuracy": 0.0,
         "accuracy as spoken": 1.0,
     }
+    known = SPEECH_COMMANDS.score(features.as_spoken(), data, run)
+    assert {name: estimate.value for name, estimate in known.items()} == {"accuracy": 1.0}
+
+
+def test_other_voices_are_for_speakers_who_are_not_known(tmp_path):
+    recordings = list_recordings(write_recordings(tmp_path, speakers=3, takes=3))
+    by_take = [[r for r in recordings if r.take == take] for take in range(3)]
+    by_speaker = [[r for r in recordings if r.speaker == f"speaker{n}"] for n in range(3)]
+    found = [
+        SPEECH_COMMANDS.fit_features(Data(*parts, {"words": ["down", "hum", "up"]}))
+        for parts in (by_take, by_speaker)
+    ]
+    assert [f.known_speakers for f in found] == [True, False]
+    piece = recordings[0].read(8000)
+    assert [len(f.readings(piece)) for f in found] == [1, 15]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_share_of_the_words_is_at_its_own_speed(share):
+    rng, word = np.random.default_rng(0), np.sin(np.arange(2000)).astype(np.float32)
+    spans = [words_in_noise([word], 8000, 6000, rng, as_spoken=share)[1][0] for _ in range(300)]
+    same = np.mean([end - begin == len(word) for begin, end in spans])
+    assert same == pytest.approx(share, abs=0.08)
 
 
 def test_files_without_speakers_have_no_folds(tmp_path):
