@@ -14,7 +14,6 @@ from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import Engine, check_inputs
 
-
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 

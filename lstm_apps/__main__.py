@@ -6,7 +6,6 @@ import warnings
 
 from lstm_apps.errors import InputError, ParityError
 
-
 _OWN = ("lstm_apps", "training", "export")
 
 

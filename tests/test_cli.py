@@ -113,6 +113,28 @@ def test_predict(cli, small_run, tmp_path):
     assert "2020-01-26T00:00:00" in out
 
 
+def test_what_needs_more_than_the_runtime_says_so(cli, monkeypatch):
+    def lacking(name):
+        def app():
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return app
+
+    monkeypatch.setattr("lstm_apps.cli.app", lacking("scipy.stats"))
+    code, _, error = cli("list")
+    assert code == 2
+    assert "pip install 'lstm-apps[train]'" in error
+    monkeypatch.setattr("lstm_apps.cli.app", lacking("training.none"))  # a mistake of ours
+    with pytest.raises(ModuleNotFoundError):
+        cli("list")
+
+
+def test_an_empty_input_is_no_folder(cli, small_run):
+    code, _, error = cli("predict", small_run.folder / "model.onnx", " ")
+    assert code == 2
+    assert "INPUT is empty" in error
+
+
 def test_predict_tells_that_a_file_is_not_there(cli, small_run, monkeypatch):
     model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"notice": ""})
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)

@@ -107,7 +107,9 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     stays = []
     identities, once = np.unique(hospitalization["hospitalization_id"].astype(str), return_index=True)
     if again := len(hospitalization["hospitalization_id"]) - len(identities):
-        warnings.warn(f"{again} row(s) of hospitalizations that were told already are left out.", stacklevel=3)
+        warnings.warn(
+            f"{again} row(s) of hospitalizations that were told already are left out.", stacklevel=3
+        )
     for i in sorted(once.tolist()):
         identity = str(hospitalization["hospitalization_id"][i])
         begin, end = np.searchsorted(ids, identity), np.searchsorted(ids, identity, side="right")

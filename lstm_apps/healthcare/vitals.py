@@ -115,7 +115,9 @@ class Vitals(Application):
                     f"deteriorate at an hour that can be asked of; it takes {least} at least."
                 )
             if all(c.comes[c.asked].all() for c in part):
-                raise InputError("An event follows every hour that can be asked of: nothing tells them apart.")
+                raise InputError(
+                    "An event follows every hour that can be asked of: nothing tells them apart."
+                )
         train, test = parts
         return Data(
             Cohort(train, held_out=False),

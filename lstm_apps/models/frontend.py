@@ -43,30 +43,21 @@ class SpecAugment(keras.layers.Layer):
     The bands are stretched by up to `warp` of their number (vocal tract length perturbation, Jaitly &
     Hinton 2013), a smooth curve of the standard deviation `tilt` is added to every frame, then
     `masks` stretches of up to `time_mask` steps and as many of up to `band_mask` bands are set to 0, the
-    mean (Park et al. 2019). To a share `untouched` of the examples, and outside training, nothing happens.
+    mean (Park et al. 2019). Otherwise nothing happens.
 
     (batch, time, bands) -> (batch, time, bands)
     """
 
-    def __init__(
-        self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, untouched=0.0, seed=None, **kwargs
-    ):
+    def __init__(self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
         self.time_mask, self.band_mask = time_mask, band_mask
-        self.untouched = untouched
         self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
         if not training:
             return x
-        if not self.untouched:
-            return self._changed(x)
-        kept = self._uniform(x, 0.0, 1.0)[..., None] < self.untouched
-        return ops.where(kept, x, self._changed(x))
-
-    def _changed(self, x):
         return self._masked(self._tilted(self._warped(x)))
 
     def _warped(self, x):
@@ -101,7 +92,7 @@ class SpecAugment(keras.layers.Layer):
         return keras.random.uniform((ops.shape(x)[0], 1), low, high, seed=self.random)
 
     def get_config(self):
-        names = ("warp", "tilt", "masks", "time_mask", "band_mask", "untouched", "seed")
+        names = ("warp", "tilt", "masks", "time_mask", "band_mask", "seed")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 

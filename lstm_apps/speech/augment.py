@@ -16,16 +16,16 @@ def words_in_noise(
     length: int,
     rng: np.random.Generator,
     tail: int = 0,
-    as_spoken: float = 0.0,
+    speed: float = SPEED,
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """As many of `words` as fit, one after the other, in `length` samples, of which the last `tail` hold
-    none; at least one, if any is given. A share `as_spoken` of them is at its own speed.
+    none; at least one, if any is given. Their speed is drawn from -`speed` to `speed`, as `SPEED`.
 
     Returns:
         The waveform, (length,) float32, and the first sample of each word and that after its last.
     """
     room = length - tail
-    words = [w if as_spoken and rng.random() < as_spoken else _at_another_speed(w, rate, rng) for w in words]
+    words = [_at_another_speed(w, rate, rng, speed) for w in words]
     fitting = words[:1]
     for word in words[1:]:
         if sum(map(len, fitting)) + len(word) <= room:
@@ -54,8 +54,10 @@ def noise(length: int, rng: np.random.Generator) -> np.ndarray:
     return mixed / mixed.std()
 
 
-def _at_another_speed(word: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    factor = np.exp(rng.uniform(-SPEED, SPEED))
+def _at_another_speed(word: np.ndarray, rate: int, rng: np.random.Generator, speed: float) -> np.ndarray:
+    factor = np.exp(rng.uniform(-speed, speed))
+    if factor == 1:
+        return word
     return soxr.resample(word, rate * factor, rate, quality="LQ").astype(np.float32)
 
 

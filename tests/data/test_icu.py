@@ -178,4 +178,7 @@ def test_tables_as_hospitals_have_them(tmp_path):
     folder = write_clif(tmp_path / "clif", hospitalization=hospitalization, vitals=vitals)
     with pytest.warns(UserWarning, match="1 row.* told already"):
         stays, _ = read_stays(folder, {})
-    assert [(s.patient, s.age, s.readings.values.tolist()) for s in stays] == [("a", 89, [80]), ("b", None, [90.5])]
+    assert [(s.patient, s.age, s.readings.values.tolist()) for s in stays] == [
+        ("a", 89, [80]),
+        ("b", None, [90.5]),
+    ]

@@ -54,6 +54,7 @@ def small():
         units=6,
         layers=1,
         dropout=0.1,
+        new_speakers=True,
     )
 
 
@@ -86,9 +87,3 @@ def test_augmentation_is_for_training_and_keeps_the_shape():
     masked = keras.ops.convert_to_numpy(only_masks(x, training=True))
     assert (np.isclose(masked, x) | (masked == 0)).all()
     assert 0 < (masked == 0).mean() < 0.6
-
-
-def test_a_share_of_the_examples_is_not_augmented():
-    x = np.random.default_rng(0).standard_normal((400, 10, 20)).astype(np.float32)
-    found = keras.ops.convert_to_numpy(SpecAugment(untouched=0.3, seed=1)(x, training=True))
-    assert (found == x).all(axis=(1, 2)).mean() == pytest.approx(0.3, abs=0.07)

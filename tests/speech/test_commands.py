@@ -135,12 +135,26 @@ def test_other_voices_are_for_speakers_who_are_not_known(tmp_path):
     assert [len(f.readings(piece)) for f in found] == [1, 15]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3])
-def test_a_share_of_the_words_is_at_its_own_speed(share):
+@pytest.mark.parametrize(("speed", "spread"), [(0.0, 0.0), (0.2, 0.115)])
+def test_words_are_at_another_speed_where_they_should(speed, spread):
     rng, word = np.random.default_rng(0), np.sin(np.arange(2000)).astype(np.float32)
-    spans = [words_in_noise([word], 8000, 6000, rng, as_spoken=share)[1][0] for _ in range(300)]
-    same = np.mean([end - begin == len(word) for begin, end in spans])
-    assert same == pytest.approx(share, abs=0.08)
+    spans = [words_in_noise([word], 8000, 6000, rng, speed=speed)[1][0] for _ in range(300)]
+    factors = [np.log((end - begin) / len(word)) for begin, end in spans]
+    assert np.std(factors) == pytest.approx(spread, abs=0.01)  # of a uniform draw
+
+
+def test_known_speakers_are_learnt_from_as_they_speak():
+    for known in (True, False):
+        features = KeywordFeatures(
+            ("one", "two"),
+            LogMel(8000, 256, 128, 20, 60.0, 3800.0),
+            (0.0,) * 20,
+            (1.0,) * 20,
+            6400,
+            known_speakers=known,
+        )
+        model = SPEECH_COMMANDS.build(features, units=4, layers=1, dropout=0.0)
+        assert ("augment" in [layer.name for layer in model.layers]) is not known
 
 
 def test_files_without_speakers_have_no_folds(tmp_path):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from recordings import write_recordings
 
 from lstm_apps.data.recordings import list_recordings
