@@ -58,7 +58,8 @@ class Signature:
         for name in (*self.input_names, *self.output_names):
             if not _NAME.fullmatch(name):
                 raise InputError(
-                    f"{name!r} names an input or output; not all runtimes take other than letters, digits, _, . and -."
+                    f"{name!r} names an input or output; not all runtimes take other than letters, digits, "
+                    "_, . and -."
                 )
         if both := sorted({*self.input_names} & {*self.output_names}):
             raise InputError(f"{both[0]!r} names an input and an output: a file tells them apart by name.")
@@ -92,7 +93,7 @@ class Signature:
         steps = min(a.shape[1] for a in self.inputs.values())
         if length != int(length) or not 0 < length < steps:
             raise InputError(
-                f"Length {length}, expected a whole number, shorter than the inputs, which have {steps} steps."
+                f"Length {length}, expected a whole one, shorter than the inputs, which have {steps} steps."
             )
         return {name: a[:, :length] for name, a in self.inputs.items()}
 

@@ -106,9 +106,14 @@ def keras_run(model: keras.Model, batch_size: int = 256):
     """`model` as a function of named arrays, as the runtime's engines are."""
 
     def run(inputs: Arrays) -> Arrays:
+        count = len(next(iter(inputs.values())))
+        # Batches are of few different sizes, for XLA compiles each one.
+        size = min(batch_size, 1 << (count - 1).bit_length())
+        missing = -count % size
+        filled = {name: np.concatenate([a, a[-1:].repeat(missing, axis=0)]) for name, a in inputs.items()}
         with kernels.use_kernel(kernels.compiled):
-            outputs = model.predict(inputs, batch_size=batch_size, verbose=0)
-        return {name: np.asarray(array) for name, array in outputs.items()}
+            outputs = model.predict(filled, batch_size=size, verbose=0)
+        return {name: np.asarray(array)[:count] for name, array in outputs.items()}
 
     return run
 

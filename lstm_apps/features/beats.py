@@ -57,13 +57,13 @@ def beat_table(
     shapes = _windows(signal, rate, times[:-1], window)
     if not len(shapes):
         return np.zeros((0, 2 * window.width + RHYTHM), np.float32)
-    scale = np.maximum(_before(np.ptp(shapes, axis=1), window.usual, np.median), 1e-9)[:, None]
-    shape, template = shapes / scale, _before(shapes, window.usual, np.median) / scale
+    scale = np.maximum(before_each(np.ptp(shapes, axis=1), window.usual, np.median), 1e-9)[:, None]
+    shape, template = shapes / scale, before_each(shapes, window.usual, np.median) / scale
     rhythm = _rhythm(np.diff(times), shape, template, window.usual)
     return np.clip(np.concatenate([shape, shape - template, rhythm], axis=1), -6, 6).astype(np.float32)
 
 
-def _before(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
+def before_each(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
     """A statistic of the `count` values before each one along axis 0: of fewer at the beginning, and of the
     first one itself."""
     first = [statistic(values[: max(i, 1)], axis=0) for i in range(min(count, len(values)))]
@@ -79,7 +79,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, coun
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual, spread = (_before(after, count, statistic) for statistic in (np.median, np.std))
+    usual, spread = (before_each(after, count, statistic) for statistic in (np.median, np.std))
 
     def length(x: np.ndarray) -> np.ndarray:
         return np.abs(np.diff(x, axis=1)).sum(axis=1) + 1e-3
@@ -109,11 +109,21 @@ def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWin
     half = 0.5 / window.points
     first, last = (at - half) * rate + 0.5, (at + half) * rate + 0.5
     shapes = (np.interp(last, edges, total) - np.interp(first, edges, total)) / (rate / window.points)
-    reach = round(window.baseline * rate)
-    for shape, time in zip(shapes, times, strict=True):
-        middle = round(time * rate)
-        shape -= np.median(signal[max(0, middle - reach) : middle + reach])
-    return shapes
+    return (
+        shapes - _baselines(signal, np.rint(times * rate).astype(int), round(window.baseline * rate))[:, None]
+    )
+
+
+def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarray:
+    """(beats,): medians of the `reach` samples to either side of each, of fewer at the ends."""
+    found = np.empty(len(middles))
+    inside = (middles >= reach) & (middles + reach <= len(signal))
+    if inside.any():
+        around = np.lib.stride_tricks.sliding_window_view(signal, 2 * reach)
+        found[inside] = np.median(around[middles[inside] - reach], axis=1)
+    for i in np.flatnonzero(~inside):
+        found[i] = np.median(signal[max(0, middles[i] - reach) : middles[i] + reach])
+    return found
 
 
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of

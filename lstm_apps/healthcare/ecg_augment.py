@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_apps.data.ecg import EcgRecord
+from lstm_apps.features.beats import before_each
 
 SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
 EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
@@ -35,8 +36,9 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
     normal = record.labels == "N"
     factor = 1.0
+    usuals = before_each(found, _USUAL, np.median)
     for i in range(1, len(found)):  # neither the first beat nor the last one
-        usual = float(np.median(found[max(0, i - _USUAL) : i]))
+        usual = float(usuals[i])
         regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
         if not (regular and normal[i - 1 : i + 2].all()):
             continue

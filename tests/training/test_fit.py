@@ -31,6 +31,22 @@ def config(household_csv, **chosen):
     return Config.of(energy, "quick", **{**defaults, **chosen})
 
 
+def test_any_number_of_examples_is_answered_in_batches_of_few_sizes():
+    x = keras.Input((3,), name="x")
+    asked, model = set(), keras.Model(x, {"y": keras.layers.Dense(2)(x)})
+
+    class Watched:
+        def predict(self, inputs, batch_size, verbose):
+            asked.update(len(inputs["x"][i : i + batch_size]) for i in range(0, len(inputs["x"]), batch_size))
+            return model.predict(inputs, batch_size=batch_size, verbose=verbose)
+
+    run = keras_run(Watched(), batch_size=8)
+    for count in range(1, 20):
+        given = np.random.default_rng(count).normal(size=(count, 3)).astype("float32")
+        np.testing.assert_allclose(run({"x": given})["y"], model(given)["y"], atol=1e-6)
+    assert asked == {1, 2, 4, 8}
+
+
 class Counting:
     """Examples that are their own indices, plus noise in training."""
 
