@@ -119,7 +119,7 @@ def _converted(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     traced = tf.function(function, input_signature=specs, autograph=False)
     captures = traced.get_concrete_function().graph.captures
-    own = {"SelectV2": (_where_node, []), "Erfc": (_erfc_node, [])}
+    own: dict[str, tuple] = {"SelectV2": (_where_node, []), "Erfc": (_erfc_node, [])}
     try:
         model, _ = tf2onnx.convert.from_function(
             traced, input_signature=specs, opset=OPSET, custom_op_handlers={**own, **(handlers or {})}

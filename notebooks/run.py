@@ -21,6 +21,7 @@ from lstm_apps.errors import InputError
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells what it does not find
 FOLDER = Path(__file__).parent
 DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb", "clif-demo"]}
+LONG = (*DATA, "forecasting")
 
 
 def run(path: Path) -> str:
@@ -40,8 +41,8 @@ def run(path: Path) -> str:
 
 if __name__ == "__main__":
     chosen = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]]
-    # Those that train on whole datasets take longest: they come first, so that no process ends up alone.
-    chosen = chosen or sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem not in DATA, path.stem))
+    # The longest come first, so that no process ends up alone.
+    chosen = chosen or sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem not in LONG, path.stem))
     with ThreadPoolExecutor(2) as two:  # each in a process of its own
         running = {path: two.submit(run, path) for path in chosen}
         for path, answer in running.items():
