@@ -155,7 +155,7 @@ class KeywordFeatures:
         return KeywordStream(self, push)
 
     def about(self) -> dict[str, Any]:
-        return {"labels": list(self.words), "rate": self.rate}
+        return {"labels": list(self.words), "rate": self.rate, "known_speakers": self.known_speakers}
 
     def to_dict(self) -> dict:
         return asdict(self)

@@ -79,6 +79,7 @@ class SpeechCommands(Application):
                 **provenance,
                 "words": words,
                 "speakers": len(_speakers(recordings)),
+                "known_speakers": {r.speaker for r in test} <= {*_speakers(train)},
                 "split": how,
                 "recordings": f"{len(train)} to train, {len(validation)} to validate, {len(test)} to test",
             },
@@ -126,13 +127,12 @@ class SpeechCommands(Application):
         spectrogram = LogMel(rate, window, window // 2, bands=BANDS, low=60.0, high=0.475 * rate)
         some = np.unique(np.linspace(0, len(train) - 1, _SCALER_RECORDINGS).astype(int))
         longest = float(np.percentile([r.seconds for r in train], 99))
-        known = {r.speaker for r in train} - {""}
         return KeywordFeatures.fit(
             tuple(data.provenance["words"]),
             spectrogram,
             [train[i].read(rate) for i in some],
             longest,
-            known_speakers=all(r.speaker in known for r in data.test),
+            known_speakers=data.provenance["known_speakers"],
         )
 
     def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":

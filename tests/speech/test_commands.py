@@ -8,7 +8,7 @@ import pytest
 from recordings import write_recordings
 
 from lstm_apps.application import Data, Request
-from lstm_apps.data.recordings import Recording, list_recordings
+from lstm_apps.data.recordings import Recording
 from lstm_apps.errors import InputError
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
@@ -122,17 +122,13 @@ def test_words_are_scored_with_all_readings_and_as_spoken(tmp_path):
     assert {name: estimate.value for name, estimate in known.items()} == {"accuracy": 1.0}
 
 
-def test_other_voices_are_for_speakers_who_are_not_known(tmp_path):
-    recordings = list_recordings(write_recordings(tmp_path, speakers=3, takes=3))
-    by_take = [[r for r in recordings if r.take == take] for take in range(3)]
-    by_speaker = [[r for r in recordings if r.speaker == f"speaker{n}"] for n in range(3)]
-    found = [
-        SPEECH_COMMANDS.fit_features(Data(*parts, {"words": ["down", "hum", "up"]}))
-        for parts in (by_take, by_speaker)
-    ]
-    assert [f.known_speakers for f in found] == [True, False]
-    piece = recordings[0].read(8000)
-    assert [len(f.readings(piece)) for f in found] == [1, 15]
+@pytest.mark.parametrize(("fold", "known"), [(None, True), ("speaker1", False)])
+def test_other_voices_are_for_speakers_who_are_not_known(tmp_path, fold, known):
+    folder = write_recordings(tmp_path, speakers=3, takes=4)
+    data = SPEECH_COMMANDS.load(Request(str(folder), fold=fold))
+    features = SPEECH_COMMANDS.fit_features(data)
+    assert features.known_speakers is features.about()["known_speakers"] is known
+    assert len(features.readings(data.test[0].read(8000))) == (1 if known else 15)
 
 
 @pytest.mark.parametrize(("speed", "spread"), [(0.0, 0.0), (0.2, 0.115)])

@@ -143,7 +143,8 @@ def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
     text = own.read_text()
     own.write_text(text[:-3] + "9\n")
     with pytest.raises(InputError, match="its content changed"):
-        run.load_data()
+        Run.open(run.folder).load_data()
+    assert run.load_data() is run.load_data()  # what it was trained on
     before = run.config_file.read_bytes()
     write_json(run.state_file, {**read_json(run.state_file), "complete": False})  # as if interrupted
     with pytest.raises(InputError, match="its content changed"):
