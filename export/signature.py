@@ -91,7 +91,7 @@ class Signature:
     def cut(self, length: int) -> Arrays:
         """The sample inputs with so many steps; a longer length than they have is an InputError."""
         steps = min(a.shape[1] for a in self.inputs.values())
-        if length != int(length) or not 0 < length < steps:
+        if not isinstance(length, int | np.integer) or not 0 < length < steps:
             raise InputError(
                 f"Length {length}, expected a whole one, shorter than the inputs, which have {steps} steps."
             )

@@ -245,8 +245,11 @@ def benchmark(
     if not run.exports:
         raise InputError(f"{folder} has no exported file; `lstm-apps export` writes one.")
     data, model = run.load_data(), run.load_model()
-    with err.status("measuring"):
-        rows = list(measured(run, data, model))
+    rows = []
+    with err.status("measuring") as status:
+        for row in measured(run, data, model):
+            rows.append(row)
+            status.update(f"measured {row['file']} in {row['runtime']}")
     if as_json:
         print(json.dumps(rows, indent=1))
         return

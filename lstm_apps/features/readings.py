@@ -112,7 +112,10 @@ def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     )
     ids, seconds = found["hospitalization_id"].astype(str), found["recorded_dttm"]
     names = found["vital_category"].astype(str)
-    values = parse_numbers(found["vital_value"].tolist(), "vital_value", f"the table of vitals in {folder}")
+    values = found["vital_value"]
+    if values.dtype.kind not in "fiu":  # text, perhaps with gaps
+        values = parse_numbers(values.tolist(), "vital_value", f"the table of vitals in {folder}")
+    values = values.astype(float)
     timed = seconds != NEVER
     if not timed.all():
         warnings.warn(f"{int((~timed).sum())} reading(s) without a time are left out.", stacklevel=2)

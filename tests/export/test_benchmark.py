@@ -9,9 +9,10 @@ import pytest
 
 import export
 from export import benchmark, browser
+from lstm_apps.application import Estimate
 from lstm_apps.errors import ModelFileError
 from lstm_apps.layers import LSTM
-from lstm_apps.runtime.engines import Stream
+from lstm_apps.runtime.engines import Stream, open_engine
 
 
 def model(**arguments) -> keras.Model:
@@ -140,6 +141,15 @@ def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):
             assert row["metrics"]["MASE"] == pytest.approx(run.metrics["MASE"]["model"], rel=1e-3)
         else:
             assert row.get("reason") or row["max_abs_error"] < 1e-4
+
+
+def test_where_the_package_is_not_a_file_is_scored_by_what_it_has_alone(small_run, monkeypatch):
+    here, elsewhere = (benchmark.Runtime(".onnx", open_engine, alone=alone) for alone in (False, True))
+    monkeypatch.setattr(benchmark, "RUNTIMES", {"here": here, "elsewhere": elsewhere})
+    monkeypatch.setattr(type(small_run.application), "score_alone", lambda *_: {"MASE": Estimate(7.0)})
+    rows = benchmark.benchmark(small_run, small_run.load_data(), small_run.load_model())
+    found = {row["runtime"]: row["metrics"]["MASE"] for row in rows}
+    assert found == {"here": pytest.approx(small_run.metrics["MASE"]["model"], rel=1e-3), "elsewhere": 7.0}
 
 
 def whole_numbers() -> keras.Model:
