@@ -104,25 +104,29 @@ class NodeEngine:
         self._process.kill()
 
     def run(self, inputs: Arrays) -> Arrays:
-        return self._ask(inputs, 1)[0]
+        return self._ask(browser.question(check_inputs(inputs, self.inputs)))["outputs"]
 
     def latencies(self, inputs: Arrays, calls: int = 200) -> list[float]:
         """Milliseconds of calls with one example, measured there."""
-        return self._ask({name: array[:1] for name, array in inputs.items()}, calls)[1]
+        one = {name: array[:1] for name, array in inputs.items()}
+        return self._ask(browser.question(check_inputs(one, self.inputs), calls))["ms"]
 
-    def _ask(self, inputs: Arrays, repeat: int) -> tuple[Arrays, list[float]]:
-        checked = check_inputs(inputs, self.inputs)
+    def stream(self, inputs: Arrays, chunk: int) -> Arrays:
+        """As `Stream.run`, of one sequence, without a way between chunks."""
+        return self._ask(browser.stream_question(self, inputs, chunk))["outputs"]
+
+    def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
         try:
-            print(json.dumps({"feeds": browser.to_json(checked), "repeat": repeat}), file=to, flush=True)
+            print(json.dumps(asked), file=to, flush=True)
             answer = json.loads(back.readline() or '{"error": "it ended"}')
         except OSError as error:
             raise ModelFileError(f"{self._package} ended: {first_line(error)}") from error
         if "error" in answer:
             raise ModelFileError(f"{self._package} cannot run the file: {answer['error']}")
-        return browser.from_json(answer["outputs"]), answer["ms"]
+        return {**answer, "outputs": browser.from_json(answer["outputs"])}
 
 
 def _no_node(package: str) -> str:
@@ -202,7 +206,8 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
                 else:
                     times = latencies(engine, inputs, chunk)
                 if step:
-                    run_stream = partial(Stream(engine).run, chunk=chunk)
+                    whole = engine.stream if hasattr(engine, "stream") else Stream(engine).run
+                    run_stream = partial(whole, chunk=chunk)
                     error, scores = row["max_abs_error"], app.score_stream(features, data, run_stream)
                 else:
                     outputs = engine.run(inputs)

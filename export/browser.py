@@ -13,10 +13,10 @@ import numpy as np
 
 from lstm_apps.errors import ModelFileError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import check_inputs, open_engine
+from lstm_apps.runtime.engines import NEXT, Stream, check_inputs, open_engine
 
 PATIENCE_MS = 180_000  # a browser on a busy machine takes a while to start
-PAGE = Path(__file__).with_name("browser.html")
+PAGE, ANSWER = (Path(__file__).with_name(name) for name in ("browser.html", "answer.mjs"))
 TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -89,19 +89,38 @@ class BrowserEngine:
     def run(self, inputs: Arrays) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         batch = len(next(iter(checked.values())))  # one at a time: a .tflite file has a batch of one
-        rows = [self._ask({n: a[i : i + 1] for n, a in checked.items()}, 1)[0] for i in range(batch)]
+        rows = [
+            self._ask(question({n: a[i : i + 1] for n, a in checked.items()}))["outputs"]
+            for i in range(batch)
+        ]
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     def latencies(self, inputs: Arrays, calls: int = 200) -> list[float]:
         """Milliseconds of calls with one example, measured there."""
-        return self._ask({name: a[:1] for name, a in inputs.items()}, calls)[1]
+        return self._ask(question({name: a[:1] for name, a in inputs.items()}, calls))["ms"]
 
-    def _ask(self, inputs: Arrays, repeat: int) -> tuple[Arrays, list[float]]:
+    def stream(self, inputs: Arrays, chunk: int) -> Arrays:
+        """As `Stream.run`, of one sequence, without a way between chunks."""
+        return self._ask(stream_question(self, inputs, chunk))["outputs"]
+
+    def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._page.evaluate("([feeds, repeat]) => run(feeds, repeat)", [to_json(inputs), repeat])
+            answer = self._page.evaluate("(question) => ask(question)", asked)
         except self._error as error:
             raise ModelFileError(f"{self._package} cannot run the file: {first_line(error)}") from error
-        return from_json(answer["outputs"]), answer["ms"]
+        return {**answer, "outputs": from_json(answer["outputs"])}
+
+
+def question(inputs: Arrays, repeat: int = 1) -> dict[str, Any]:
+    """To run a model, as answer.mjs has it."""
+    return {"feeds": to_json(inputs), "repeat": repeat}
+
+
+def stream_question(engine: Any, inputs: Arrays, chunk: int) -> dict[str, Any]:
+    """To run a step model through a sequence from the beginning, as answer.mjs has it."""
+    stream = Stream(engine)
+    states = {"states": to_json(stream.state), "next": NEXT, "chunk": stream.chunk or chunk}
+    return {"feeds": to_json(inputs), "stream": states}
 
 
 def plain(array: np.ndarray) -> np.ndarray:
@@ -144,6 +163,8 @@ def _server(model: bytes, modules: Path) -> ThreadingHTTPServer:
         def _content(self) -> tuple[bytes | None, str]:
             if self.path == "/":
                 return PAGE.read_bytes(), TYPES[".html"]
+            if self.path == "/answer.mjs":
+                return ANSWER.read_bytes(), TYPES[".mjs"]
             if self.path == "/model":
                 return model, "application/octet-stream"
             path = (root / self.path.removeprefix("/node_modules/").partition("?")[0]).resolve()

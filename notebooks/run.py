@@ -19,6 +19,11 @@ from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells what it does not find
+AT_ONCE = 2
+# Of the cores each notebook has its share: with more threads than cores they wait for each other.
+threads = str(max(1, (os.cpu_count() or 1) // AT_ONCE))
+for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"):
+    os.environ.setdefault(variable, threads)
 FOLDER = Path(__file__).parent
 DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb", "clif-demo"]}
 LONG = (*DATA, "forecasting")
@@ -43,7 +48,7 @@ if __name__ == "__main__":
     chosen = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]]
     # The longest come first, so that no process ends up alone.
     chosen = chosen or sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem not in LONG, path.stem))
-    with ThreadPoolExecutor(2) as two:  # each in a process of its own
+    with ThreadPoolExecutor(AT_ONCE) as two:  # each in a process of its own
         running = {path: two.submit(run, path) for path in chosen}
         for path, answer in running.items():
             try:

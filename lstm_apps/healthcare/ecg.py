@@ -14,8 +14,6 @@ from lstm_apps.application import (
     RESEARCH_ONLY,
     Application,
     Data,
-    Estimate,
-    Metric,
     Picture,
     Request,
     Scores,
@@ -39,29 +37,8 @@ from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_tab
 from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
 from lstm_apps.healthcare.ecg_augment import premature
+from lstm_apps.healthcare.ecg_scores import CLASSES, METRICS, NONE, SCORED, scores
 
-CLASSES = ("N", "S", "V", "F")
-NONE = ""  # no beat
-SCORED = ("N", "S", "V")  # F is what even people do not agree on
-MACRO_F1 = Metric(
-    "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
-)
-V_SENSITIVITY = Metric("V sensitivity", "higher", "share of the ventricular ectopic beats that are found")
-V_PREDICTIVITY = Metric("V predictivity", "higher", "share of the beats called V that are")
-S_SENSITIVITY = Metric(
-    "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
-)
-S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are")
-# Without the one patient who has nine tenths of the S beats.
-WITHOUT_232 = tuple(
-    replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
-    for metric in (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)
-)
-FROM_SIGNAL = Metric(
-    "macro F1 from the signal",
-    "higher",
-    "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
-)
 Labels = list[np.ndarray]  # of the beats of each record
 MEMBERS = 3
 CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
@@ -106,15 +83,7 @@ class Ecg(Application):
     dataset = "mitdb"
     layout = LAYOUT
     roles = {}  # noqa: RUF012
-    metrics = (
-        MACRO_F1,
-        V_SENSITIVITY,
-        V_PREDICTIVITY,
-        S_SENSITIVITY,
-        S_PREDICTIVITY,
-        *WITHOUT_232,
-        FROM_SIGNAL,
-    )
+    metrics = METRICS
     outputs = ("classes",)
     stream_outputs = ("classes",)
     baselines = baselines.NAMES
@@ -322,32 +291,12 @@ def _split(folder: Path) -> tuple[dict[str, Path], list[str], list[str], str]:
 
 def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
     """Of the labels of annotated and of detected beats."""
-    tables = np.array([_confusion(b.labels, labels) for b, labels in zip(test, found, strict=True)])
-    rng = np.random.default_rng(0)
-    chosen = rng.integers(len(tables), size=(1000, len(tables)))  # patients drawn anew
-    whole, drawn = _of(tables.sum(axis=0)), [_of(tables[c].sum(axis=0)) for c in chosen]
-
-    def interval(name: str) -> tuple[float, float] | None:
-        if len(test) < 2:
-            return None
-        low, high = np.nanquantile([d[name] for d in drawn], [0.025, 0.975])
-        return float(low), float(high)
-
-    scores = {n: Estimate(value, interval(n)) for n, value in whole.items() if np.isfinite(value)}
-    records = [b.record for b in test]
-    if "232" in records and len(records) > 1:
-        others = tables[[r != "232" for r in records]].sum(axis=0)
-        left = _of(others)
-        for metric, (name, _) in zip(WITHOUT_232, left.items(), strict=True):
-            if np.isfinite(left[name]):
-                scores[metric.name] = Estimate(left[name])
-    from_signal = [
-        _confusion(np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
+    annotated = [(b.labels, labels) for b, labels in zip(test, found, strict=True)]
+    detected = [
+        (np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
         for (_, true, missed), labels in zip((b.detected for b in test), in_signal, strict=True)
     ]
-    if np.isfinite(value := _of(np.sum(from_signal, axis=0))[MACRO_F1.name]):
-        scores[FROM_SIGNAL.name] = Estimate(value)
-    return scores
+    return scores([b.record for b in test], annotated, detected)
 
 
 def _varied(table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -395,30 +344,6 @@ def _counts(part: list[Beats]) -> dict[str, int]:
 def _tables(data: Data) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of the test records: of annotated beats, and of detected ones."""
     return [b.table for b in data.test], [b.detected[0] for b in data.test]
-
-
-def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(classes, Q and none; classes and none) counts: rows are what the beats are."""
-    return np.array(
-        [[((true == t) & (found == f)).sum() for f in (*CLASSES, NONE)] for t in (*CLASSES, "Q", NONE)]
-    )
-
-
-def _of(table: np.ndarray) -> dict[str, float]:
-    """The metrics of a confusion matrix; NaN where there is nothing to count."""
-    hit, true, called = (
-        a[: len(CLASSES)].astype(float) for a in (np.diag(table), table.sum(axis=1), table.sum(axis=0))
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity, predictivity, f1 = hit / true, hit / called, 2 * hit / (true + called)
-    place = {c: i for i, c in enumerate(CLASSES)}
-    return {
-        MACRO_F1.name: float(np.mean([f1[place[c]] for c in SCORED])),
-        V_SENSITIVITY.name: float(sensitivity[place["V"]]),
-        V_PREDICTIVITY.name: float(predictivity[place["V"]]),
-        S_SENSITIVITY.name: float(sensitivity[place["S"]]),
-        S_PREDICTIVITY.name: float(predictivity[place["S"]]),
-    }
 
 
 ECG = Ecg()

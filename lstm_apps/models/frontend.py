@@ -38,7 +38,8 @@ class LogMel(keras.layers.Layer):
 
 @_register
 class SpecAugment(keras.layers.Layer):
-    """Another speaker, another microphone, and holes, drawn anew for each example in training.
+    """Another speaker, another microphone, and holes, drawn anew for each example in training, of which
+    `share` are changed.
 
     The bands are stretched by up to `warp` of their number (vocal tract length perturbation, Jaitly &
     Hinton 2013), a smooth curve of the standard deviation `tilt` is added to every frame, then
@@ -48,17 +49,22 @@ class SpecAugment(keras.layers.Layer):
     (batch, time, bands) -> (batch, time, bands)
     """
 
-    def __init__(self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, seed=None, **kwargs):
+    def __init__(
+        self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, share=1.0, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
         self.time_mask, self.band_mask = time_mask, band_mask
-        self.seed = seed
+        self.share, self.seed = share, seed
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
         if not training:
             return x
-        return self._masked(self._tilted(self._warped(x)))
+        changed = self._masked(self._tilted(self._warped(x)))
+        if self.share == 1:
+            return changed
+        return ops.where(self._uniform(x, 0.0, 1.0)[:, :, None] < self.share, changed, x)
 
     def _warped(self, x):
         bands = x.shape[2]
@@ -92,7 +98,7 @@ class SpecAugment(keras.layers.Layer):
         return keras.random.uniform((ops.shape(x)[0], 1), low, high, seed=self.random)
 
     def get_config(self):
-        names = ("warp", "tilt", "masks", "time_mask", "band_mask", "seed")
+        names = ("warp", "tilt", "masks", "time_mask", "band_mask", "share", "seed")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 

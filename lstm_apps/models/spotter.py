@@ -39,7 +39,7 @@ def spotter(
     units: int,
     layers: int,
     dropout: float,
-    new_speakers: bool,
+    varied: float,
 ) -> keras.Model:
     """Build the spotter.
 
@@ -49,13 +49,12 @@ def spotter(
     blank takes no part in them: what tells words apart in a whole recording need not be sure of when.
 
     The two convolutions over time and frequency, pooled over frequency, make what follows indifferent to
-    how long a speaker's vocal tract is. Where `new_speakers` are to be understood, examples are varied as if
-    by others in training. Nothing looks ahead.
+    how long a speaker's vocal tract is. In training a share of `varied` of the examples sound as if by other
+    speakers. Nothing looks ahead.
     """
     waveform = keras.Input((None,), name="waveform")
     x = log_mel(waveform, spectrogram, mean, variance)
-    if new_speakers:
-        x = SpecAugment(name="augment")(x)
+    x = SpecAugment(share=varied, name="augment")(x)
     x = ops.expand_dims(x, -1)
     for i, (filters, bands, stride) in enumerate([(16, 5, 2), (32, 3, 1)]):
         x = LeftContext(2, name=f"context_{i + 1}")(x)

@@ -28,6 +28,7 @@ BANDS = 40
 _FEWEST_SPEAKERS = 5  # to be split by
 _MOST_WORDS = 2  # in a training example
 _SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
+_VARIED_KNOWN = 0.4  # share that sounds as if by others, where all speakers are known; else all do
 _SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
 
 
@@ -149,7 +150,7 @@ class SpeechCommands(Application):
             units=units,
             layers=layers,
             dropout=dropout,
-            new_speakers=not features.known_speakers,
+            varied=_varied(features),
         )
 
     def loss(self, features: KeywordFeatures):
@@ -217,6 +218,11 @@ class SpeechCommands(Application):
         return features.spectrogram.hop
 
 
+def _varied(features: KeywordFeatures) -> float:
+    """The share of training examples that sound as if by other speakers."""
+    return _VARIED_KNOWN if features.known_speakers else 1.0
+
+
 def _accuracy(data: Data, words: np.ndarray) -> Estimate:
     return proportion(words == np.array([r.label for r in data.test]))
 
@@ -237,7 +243,7 @@ class RecordingExamples:
         return len(self.recordings)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
-        features = self.features
+        features, varied = self.features, _varied(self.features)
         waveforms = np.zeros((len(indices), features.clip), np.float32)
         targets = np.zeros((len(indices), _MOST_WORDS, 3), np.int32)
         for row, i in enumerate(indices):
@@ -255,7 +261,7 @@ class RecordingExamples:
                     features.clip,
                     rng,
                     features.tail_samples,
-                    0.0 if features.known_speakers else SPEED,
+                    SPEED if varied == 1 or rng.random() < varied else 0.0,
                 )
             for word, (recording, span) in enumerate(zip(chosen, spans, strict=False)):
                 targets[row, word] = 1 + features.words.index(recording.label), *self._window(*span)

@@ -88,10 +88,12 @@ def test_javascript_answers_as_keras_does(package, step, tmp_path):
         np.testing.assert_allclose(found, keras_model(examples(5)), atol=1e-6)
         assert len(engine.latencies({"x": examples(5)}, 20)) == 20
         return
-    stream = Stream(engine)
-    for t in range(12):
-        (found,) = stream.push({"x": examples(2)[:1, t : t + 1]}).values()
-    np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
+    (whole,) = engine.stream({"x": examples(1)}, 1).values()
+    (pushed,) = Stream(engine).run({"x": examples(1)}).values()
+    np.testing.assert_allclose(whole, pushed, atol=1e-6)
+    np.testing.assert_allclose(whole[:, -1:], keras_model(examples(1))[:, -1:], atol=1e-6)
+    with pytest.raises(ModelFileError, match="a sequence of 12 steps; a chunk has 13"):
+        engine.stream({"x": examples(1)}, 13)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +116,10 @@ def test_a_browser_answers_as_keras_does(write, file, package, tmp_path):
             assert len(engine.latencies({"x": examples(5)}, 20)) == 20
     step = write(keras_model, tmp_path / f"step_{file}", step=True, inputs=examples(2))
     with closing(browser.BrowserEngine(step.path, package)) as engine:
-        stream = Stream(engine)
-        for t in range(12):
-            (found,) = stream.push({"x": examples(2)[:1, t : t + 1]}).values()
-    np.testing.assert_allclose(found, keras_model(examples(2))[:1, -1:], atol=1e-6)
+        (found,) = engine.stream({"x": examples(1)}, 1).values()
+        (pushed,) = Stream(engine).run({"x": examples(1)}).values()
+    np.testing.assert_allclose(found, pushed, atol=1e-6)
+    np.testing.assert_allclose(found[:, -1:], keras_model(examples(1))[:, -1:], atol=1e-6)
 
 
 def test_every_file_meets_every_runtime_for_it(small_run, tmp_path):

@@ -10,7 +10,8 @@ from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features.beats import WINDOW, beat_table, seen
 from lstm_apps.healthcare import ecg, ecg_baselines
-from lstm_apps.healthcare.ecg import ECG, FROM_SIGNAL, NONE, Beats, _scores
+from lstm_apps.healthcare.ecg import ECG, Beats, _scores
+from lstm_apps.healthcare.ecg_scores import FROM_SIGNAL, NONE
 
 
 def beats(signal, peaks, kinds):

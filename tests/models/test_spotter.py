@@ -54,7 +54,7 @@ def small():
         units=6,
         layers=1,
         dropout=0.1,
-        new_speakers=True,
+        varied=1.0,
     )
 
 

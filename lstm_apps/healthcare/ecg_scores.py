@@ -1,0 +1,92 @@
+"""How well heartbeats are labelled (AAMI EC57); for the intervals, patients are drawn anew."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_apps.application import Estimate, Metric, Scores
+
+CLASSES = ("N", "S", "V", "F")
+NONE = ""  # no beat
+SCORED = ("N", "S", "V")  # F is what even people do not agree on
+MACRO_F1 = Metric(
+    "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
+)
+V_SENSITIVITY = Metric("V sensitivity", "higher", "share of the ventricular ectopic beats that are found")
+V_PREDICTIVITY = Metric("V predictivity", "higher", "share of the beats called V that are")
+S_SENSITIVITY = Metric(
+    "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
+)
+S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are")
+# Without the one patient who has nine tenths of the S beats.
+WITHOUT_232 = tuple(
+    replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
+    for metric in (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)
+)
+FROM_SIGNAL = Metric(
+    "macro F1 from the signal",
+    "higher",
+    "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
+)
+METRICS = (
+    MACRO_F1,
+    V_SENSITIVITY,
+    V_PREDICTIVITY,
+    S_SENSITIVITY,
+    S_PREDICTIVITY,
+    *WITHOUT_232,
+    FROM_SIGNAL,
+)
+Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
+_DRAWS = 1000
+
+
+def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
+    """The metrics of beats whose place is known, and `FROM_SIGNAL` of those that were found: there NONE is
+    what an invented beat is, and what a missed one was called."""
+    tables = np.array([_confusion(*labelled) for labelled in annotated])
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(len(tables), size=(_DRAWS, len(tables)))  # patients drawn anew
+    whole, drawn = _of(tables.sum(axis=0)), [_of(tables[c].sum(axis=0)) for c in chosen]
+
+    def interval(name: str) -> tuple[float, float] | None:
+        if len(tables) < 2:
+            return None
+        low, high = np.nanquantile([d[name] for d in drawn], [0.025, 0.975])
+        return float(low), float(high)
+
+    found = {n: Estimate(value, interval(n)) for n, value in whole.items() if np.isfinite(value)}
+    if "232" in records and len(records) > 1:
+        left = _of(tables[[r != "232" for r in records]].sum(axis=0))
+        for metric, value in zip(WITHOUT_232, left.values(), strict=True):
+            if np.isfinite(value):
+                found[metric.name] = Estimate(value)
+    of_detected = np.sum([_confusion(*labelled) for labelled in detected], axis=0)
+    if np.isfinite(value := _of(of_detected)[MACRO_F1.name]):
+        found[FROM_SIGNAL.name] = Estimate(value)
+    return found
+
+
+def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """(classes, Q and none; classes and none) counts: rows are what the beats are."""
+    return np.array(
+        [[((true == t) & (found == f)).sum() for f in (*CLASSES, NONE)] for t in (*CLASSES, "Q", NONE)]
+    )
+
+
+def _of(table: np.ndarray) -> dict[str, float]:
+    """The metrics of a confusion matrix; NaN where there is nothing to count."""
+    hit, true, called = (
+        a[: len(CLASSES)].astype(float) for a in (np.diag(table), table.sum(axis=1), table.sum(axis=0))
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity, predictivity, f1 = hit / true, hit / called, 2 * hit / (true + called)
+    place = {c: i for i, c in enumerate(CLASSES)}
+    return {
+        MACRO_F1.name: float(np.mean([f1[place[c]] for c in SCORED])),
+        V_SENSITIVITY.name: float(sensitivity[place["V"]]),
+        V_PREDICTIVITY.name: float(predictivity[place["V"]]),
+        S_SENSITIVITY.name: float(sensitivity[place["S"]]),
+        S_PREDICTIVITY.name: float(predictivity[place["S"]]),
+    }
