@@ -87,3 +87,11 @@ def test_augmentation_is_for_training_and_keeps_the_shape():
     masked = keras.ops.convert_to_numpy(only_masks(x, training=True))
     assert (np.isclose(masked, x) | (masked == 0)).all()
     assert 0 < (masked == 0).mean() < 0.6
+
+
+def test_a_share_of_the_examples_is_augmented():
+    x = np.random.default_rng(0).standard_normal((400, 30, 20)).astype(np.float32)
+    found = keras.ops.convert_to_numpy(SpecAugment(share=0.4, seed=1)(x, training=True))
+    changed = np.abs(found - x).max(axis=(1, 2)) > 0
+    assert changed.mean() == pytest.approx(0.4, abs=0.08)
+    assert SpecAugment.from_config(SpecAugment(share=0.4).get_config()).share == 0.4

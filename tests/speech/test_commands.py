@@ -12,6 +12,7 @@ from lstm_apps.data.recordings import Recording
 from lstm_apps.errors import InputError
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
+from lstm_apps.speech import commands
 from lstm_apps.speech.augment import words_in_noise
 from lstm_apps.speech.baselines import warping_distances
 from lstm_apps.speech.commands import SPEECH_COMMANDS, RecordingExamples
@@ -139,18 +140,24 @@ def test_words_are_at_another_speed_where_they_should(speed, spread):
     assert np.std(factors) == pytest.approx(spread, abs=0.01)  # of a uniform draw
 
 
-def test_known_speakers_are_learnt_from_as_they_speak():
-    for known in (True, False):
-        features = KeywordFeatures(
-            ("one", "two"),
-            LogMel(8000, 256, 128, 20, 60.0, 3800.0),
-            (0.0,) * 20,
-            (1.0,) * 20,
-            6400,
-            known_speakers=known,
-        )
-        model = SPEECH_COMMANDS.build(features, units=4, layers=1, dropout=0.0)
-        assert ("augment" in [layer.name for layer in model.layers]) is not known
+@pytest.mark.parametrize(("known", "share"), [(True, 0.4), (False, 1.0)])
+def test_of_known_speakers_most_examples_are_as_they_speak(known, share, monkeypatch):
+    features = KeywordFeatures(
+        ("one", "two"),
+        LogMel(8000, 256, 128, 20, 60.0, 3800.0),
+        (0.0,) * 20,
+        (1.0,) * 20,
+        6400,
+        known_speakers=known,
+    )
+    model = SPEECH_COMMANDS.build(features, units=4, layers=1, dropout=0.0)
+    assert model.get_layer("augment").share == share
+    monkeypatch.setattr(Recording, "read", lambda self, rate: np.ones(2000, np.float32))
+    examples = SPEECH_COMMANDS.examples(features, [Recording(Path("one_a_0.wav"), "one", "a", 0, 8000, 0.25)])
+    speeds = []
+    monkeypatch.setattr(commands, "words_in_noise", lambda *a: (speeds.append(a[-1]), ([0.0], [(0, 9)]))[1])
+    examples.batch(np.zeros(300, int), np.random.default_rng(0))
+    assert np.mean([speed > 0 for speed in speeds]) == pytest.approx(share, abs=0.1)
 
 
 def test_files_without_speakers_have_no_folds(tmp_path):
