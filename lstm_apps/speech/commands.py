@@ -28,7 +28,7 @@ BANDS = 40
 _FEWEST_SPEAKERS = 5  # to be split by
 _MOST_WORDS = 2  # in a training example
 _SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
-_VARIED_KNOWN = 0.4  # share that sounds as if by others, where all speakers are known; else all do
+_VARIED_KNOWN = 0.2  # share that sounds as if by others, where all speakers are known; else all do
 _SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
 
 
