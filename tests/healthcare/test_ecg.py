@@ -119,7 +119,7 @@ def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypa
     parts = [(name, table, np.array(list("NSV") * 20)) for name in "ab"]
     list(ecg_baselines.labels(parts, [], [table], ("N", "S", "V")))
     assert fitted[-1] == (100, None)  # None: of as many beats as there are
-    assert set(fitted[:-1]) == {(30, 0.4)}
+    assert set(fitted[:-1]) == {(30, 0.2)}
 
 
 def test_beats_that_are_all_alike_are_that_to_a_baseline():
