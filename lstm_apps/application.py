@@ -40,10 +40,25 @@ class Metric:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric's value and, where people expect one, its 95 % confidence interval."""
+    """A metric's value and, where people expect one, its 95 % confidence interval.
+
+    Attributes:
+        draws: Its values over test parts that are drawn anew from the test part, the same for all that are
+            scored: so the difference of two has an interval as well. Empty where there are none.
+    """
 
     value: float
     interval: tuple[float, float] | None = None
+    draws: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
+
+    @classmethod
+    def over(cls, value: float, draws: Any) -> "Estimate":
+        """With the interval of its draws, if there are any; one of NaN does not count."""
+        draws = np.asarray(draws, float)
+        if not np.isfinite(draws).any():
+            return cls(value)
+        low, high = np.nanquantile(draws, [0.025, 0.975])
+        return cls(value, (float(low), float(high)), draws)
 
 
 Scores = dict[str, Estimate]  # by metric name
@@ -54,7 +69,14 @@ def proportion(right: np.ndarray) -> Estimate:
     from scipy.stats import binomtest
 
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Estimate(float(right.mean()), (float(interval.low), float(interval.high)))
+    draws = [right[chosen].mean() for chosen in resamples(len(right))]
+    return Estimate(float(right.mean()), (float(interval.low), float(interval.high)), np.array(draws))
+
+
+def resamples(size: int, times: int = 1000) -> Iterator[np.ndarray]:
+    """Cases drawn with replacement from `size` of them, (size,), the same each time that one asks."""
+    rng = np.random.default_rng(0)
+    return (rng.integers(size, size=size) for _ in range(times))
 
 
 class Examples(Protocol):

@@ -18,7 +18,15 @@ from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_file, is_folder
-from lstm_apps.tables import answer_table, exports_table, figure, in_parts, interval, metrics_table
+from lstm_apps.tables import (
+    answer_table,
+    exports_table,
+    figure,
+    in_parts,
+    interval,
+    lead_of,
+    metrics_table,
+)
 
 app = typer.Typer(
     help="Train LSTMs on sequence data; ship them as one ONNX or TFLite file.",
@@ -193,6 +201,8 @@ def cross_validate(
             table.add_row("together", *(figure(t["value"]) for t in together), style="bold")
             table.add_row("95 %", *(interval(t["interval"]) for t in together))
         out.print(table)
+        if ahead := row.get("together", {}).get("lead"):
+            out.print(f"{metric}, together: {lead_of(ahead)}.")
     if task.notice:
         out.print(task.notice)
     out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
@@ -389,6 +399,9 @@ def _show(run) -> None:
     """What a run came to: against its baselines, in each runtime, and where the report is."""
     for part in in_parts(run.metrics):
         out.print(metrics_table(part))
+    for name, row in run.metrics.items():
+        if row.get("lead"):  # runs of before have none
+            out.print(f"{name}: {lead_of(row['lead'])}.")
     if run.exports:
         out.print(exports_table(run.exports))
     if run.application.notice:

@@ -32,6 +32,16 @@ def interval(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else " to ".join(map(figure, interval))
 
 
+def lead_of(lead: dict[str, Any]) -> str:
+    """How far the model is ahead, or behind."""
+    sign, place = (-1, "behind") if lead["value"] < 0 else (1, "ahead of")
+    by = f"{MODEL} is {place} {lead['over']} by {abs(lead['value']):.4f}"
+    if lead["interval"] is None:
+        return by
+    low, high = sorted(sign * end for end in lead["interval"])
+    return f"{by} ({low:.4f} to {high:.4f}{'' if low > 0 else ', which may be chance'})"
+
+
 def direction(better: str | float) -> str:
     return {"lower": "↓", "higher": "↑"}.get(str(better), f"→ {better}")
 

@@ -12,7 +12,7 @@ from lstm_apps.application import MODEL
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from training.config import Config
-from training.evaluate import evaluate
+from training.evaluate import evaluate, lead
 from training.fit import fit, keras_run
 from training.report import write_fold_report
 from training.run import Run, write_json
@@ -34,7 +34,8 @@ def cross_validate(
 
     Returns:
         metric -> {"folds": {fold: value}, "mean", "baselines": {name: {"folds", "mean"}}}; each with
-        "together": {"value", "interval"} where the application scores all folds as one.
+        "together": {"value", "interval"} where the application scores all folds as one, the model's with
+        its "lead" as of `training.evaluate.lead`.
 
     Raises:
         InputError: The application has no folds on these data; a fold's folder holds another training.
@@ -72,12 +73,17 @@ def cross_validate(
         if known.get(fold):  # what is trained on needs room, and is not needed any more
             data = replace(data, train=None, validation=None, baselines=known[fold])
         parts.append((run.features, data, keras_run(run.load_model())))
-    for name, scores in app.score_folds(parts):
+    together = dict(app.score_folds(parts))
+    for name, scores in together.items():
         for metric, estimate in scores.items():
             row = found.setdefault(metric, {**_none(folds), "baselines": {}})
             if name != MODEL:
                 row = row["baselines"].setdefault(name, _none(folds))
             row["together"] = {"value": estimate.value, "interval": estimate.interval}
+    if ours := together.pop(MODEL, None):
+        for m in app.metrics:
+            if m.name in ours:
+                found[m.name]["together"]["lead"] = lead(m, ours, together)
     write_json(folder / "cross-validation.json", found)
     pictures = app.pictures_of_folds(parts)
     write_fold_report(folder, app, found, pictures, runs[0])

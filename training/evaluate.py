@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from lstm_apps.application import Application, Data, Estimate, Metric, Scores
 from lstm_apps.features import Run as ModelRun
 from training.run import Run, write_json
@@ -20,7 +22,8 @@ def evaluate(
         progress: Told what is being scored.
 
     Returns:
-        metric -> {"model", "interval", "baselines": {name: value or None}, "better", "meaning"}.
+        metric -> {"model", "interval", "baselines": {name: value or None}, "lead", "better", "meaning"};
+        the lead as of `lead`.
     """
     app, features = run.application, run.features
     progress("scoring the model")
@@ -43,9 +46,27 @@ def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[s
         "baselines": {
             name: s[metric.name].value if metric.name in s else None for name, s in baselines.items()
         },
+        "lead": lead(metric, scores, baselines),
         "better": metric.better,
         "meaning": metric.meaning,
     }
+
+
+def lead(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[str, Any] | None:
+    """By how much the model is better than the best baseline, below 0 where it is worse: {"over", "value",
+    "interval"}. Its 95 % interval is that of the difference: both are scored on the same draws. None of a
+    metric that is best at a number, and where no baseline has it."""
+    known = {n: s[metric.name] for n, s in baselines.items() if metric.name in s}
+    known = {n: estimate for n, estimate in known.items() if np.isfinite(estimate.value)}
+    if isinstance(metric.better, float) or not known:
+        return None
+    sign = 1 if metric.better == "higher" else -1
+    ours, best = model[metric.name], max(known, key=lambda name: sign * known[name].value)
+    both = len(ours.draws) and len(known[best].draws)
+    found = Estimate.over(
+        sign * (ours.value - known[best].value), sign * (ours.draws - known[best].draws) if both else []
+    )
+    return {"over": best, "value": found.value, "interval": found.interval}
 
 
 def beaten(app: Application, metrics: dict[str, Any], metric: str) -> bool:

@@ -61,10 +61,10 @@ def score_quantiles(
     values = all_metrics(np.arange(len(actual)))
     block = max(1, min(_BLOCK, len(actual) // 4))
     begins = np.random.default_rng(seed).integers(len(actual), size=(1000, -(-len(actual) // block), 1))
-    drawn = (begins + np.arange(block)) % len(actual)
-    resamples = drawn.reshape(1000, -1)[:, : len(actual)]
-    intervals = np.quantile(all_metrics(resamples), [0.025, 0.975], axis=1).T
+    chosen = (begins + np.arange(block)) % len(actual)
+    resamples = chosen.reshape(1000, -1)[:, : len(actual)]
+    draws = all_metrics(resamples)
     return {
-        metric.name: Estimate(float(value), (float(a), float(b)))
-        for metric, value, (a, b) in zip((MASE, WQL, MAE, COVERAGE), values, intervals, strict=True)
+        metric.name: Estimate.over(float(value), drawn)
+        for metric, value, drawn in zip((MASE, WQL, MAE, COVERAGE), values, draws, strict=True)
     }

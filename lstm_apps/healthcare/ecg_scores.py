@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_apps.application import Estimate, Metric, Scores
+from lstm_apps.application import Estimate, Metric, Scores, resamples
 
 CLASSES = ("N", "S", "V", "F")
 NONE = ""  # no beat
@@ -39,24 +39,19 @@ METRICS = (
     FROM_SIGNAL,
 )
 Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
-_DRAWS = 1000
 
 
 def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
     """The metrics of beats whose place is known, and `FROM_SIGNAL` of those that were found: there NONE is
     what an invented beat is, and what a missed one was called."""
     tables = np.array([_confusion(*labelled) for labelled in annotated])
-    rng = np.random.default_rng(0)
-    chosen = rng.integers(len(tables), size=(_DRAWS, len(tables)))  # patients drawn anew
-    whole, drawn = _of(tables.sum(axis=0)), [_of(tables[c].sum(axis=0)) for c in chosen]
-
-    def interval(name: str) -> tuple[float, float] | None:
-        if len(tables) < 2:
-            return None
-        low, high = np.nanquantile([d[name] for d in drawn], [0.025, 0.975])
-        return float(low), float(high)
-
-    found = {n: Estimate(value, interval(n)) for n, value in whole.items() if np.isfinite(value)}
+    whole = _of(tables.sum(axis=0))
+    drawn = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
+    found = {
+        name: Estimate.over(value, [d[name] for d in drawn])
+        for name, value in whole.items()
+        if np.isfinite(value)
+    }
     if "232" in records and len(records) > 1:
         left = _of(tables[[r != "232" for r in records]].sum(axis=0))
         for metric, value in zip(WITHOUT_232, left.values(), strict=True):

@@ -63,9 +63,7 @@ def hour_scores(hours: Hours, risk: np.ndarray, probability: bool = True) -> Sco
         del figures[AUROC], figures[AUPRC]
     draws = [d for d in _drawn(asked.patient) if 0 < asked.comes[d].sum() < len(d)]
     return {
-        metric.name: Estimate(
-            float(of(asked.comes, risk)), _interval([of(asked.comes[d], risk[d]) for d in draws])
-        )
+        metric.name: Estimate.over(of(asked.comes, risk), [of(asked.comes[d], risk[d]) for d in draws])
         for metric, of in figures.items()
     }
 
@@ -83,13 +81,13 @@ def alarm_scores(hours: Hours, alarm: np.ndarray) -> Scores:
 
     alarms, monitored, foretold, all_events = table.sum(axis=0)
     scores = {
-        ALARM_RATE.name: Estimate(
-            float(ratio(alarms, monitored, 24)), _interval(ratio(drawn[:, 0], drawn[:, 1], 24))
+        ALARM_RATE.name: Estimate.over(
+            float(ratio(alarms, monitored, 24)), ratio(drawn[:, 0], drawn[:, 1], 24)
         )
     }
     if all_events:
-        scores[FORETOLD.name] = Estimate(
-            float(ratio(foretold, all_events)), _interval(ratio(drawn[:, 2], drawn[:, 3]))
+        scores[FORETOLD.name] = Estimate.over(
+            float(ratio(foretold, all_events)), ratio(drawn[:, 2], drawn[:, 3])
         )
     if leads:
         scores[LEAD_TIME.name] = Estimate(float(np.median(leads)))
@@ -174,10 +172,3 @@ def _drawn(patient: np.ndarray) -> list[np.ndarray]:
     hours = [np.flatnonzero(patient == p) for p in np.unique(patient)]
     rng = np.random.default_rng(0)
     return [np.concatenate([hours[i] for i in rng.choice(len(hours), len(hours))]) for _ in range(_DRAWS)]
-
-
-def _interval(values) -> tuple[float, float] | None:
-    if not len(values):
-        return None
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -14,6 +14,7 @@ from lstm_apps.application import (
     Request,
     Scores,
     proportion,
+    resamples,
 )
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
@@ -152,9 +153,16 @@ class Sentiment(Application):
     ) -> Scores:
         true = np.array([s.score for s in sentences])
         plain = np.array([s.is_plain for s in sentences])
+
+        def correlation(chosen: slice | np.ndarray) -> float:
+            with np.errstate(invalid="ignore", divide="ignore"):  # NaN of what is all the same
+                return float(np.corrcoef(scores[chosen], true[chosen])[0, 1])
+
         found = {
             ACCURACY.name: proportion((positive == (true > 0))[plain]),
-            CORRELATION.name: Estimate(float(np.corrcoef(scores, true)[0, 1])),
+            CORRELATION.name: Estimate.over(
+                correlation(slice(None)), list(map(correlation, resamples(len(true))))
+            ),
         }
         return found if other is None else {**found, ELSEWHERE.name: proportion(other)}
 

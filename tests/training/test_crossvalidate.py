@@ -8,6 +8,7 @@ from recordings import write_recordings
 from lstm_apps import application
 from lstm_apps.data import hearts
 from lstm_apps.errors import InputError
+from lstm_apps.tables import lead_of
 from training.config import Config
 from training.crossvalidate import _NOTHING, _over_folds, cross_validate
 from training.run import Run
@@ -59,8 +60,11 @@ def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     for of in (row, *row["baselines"].values()):
         low, high = of["together"]["interval"]
         assert low <= of["together"]["value"] <= high
+    best = max(of["together"]["value"] for of in row["baselines"].values())
+    assert row["together"]["lead"]["value"] == pytest.approx(row["together"]["value"] - best)
     report = (tmp_path / "runs" / "cross-validation.html").read_text()
     assert "not a medical device" in report
+    assert f"<p>{lead_of(row['together']['lead'])}, together.</p>" in report
     assert all(f"<td>{record}</td>" in report for record in row["folds"])
     for record in row["folds"]:
         data = Run.open(tmp_path / "runs" / record).load_data()

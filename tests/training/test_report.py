@@ -2,9 +2,12 @@ import re
 
 import keras
 import numpy as np
+import pytest
 
+from lstm_apps.application import Estimate, Metric, proportion
 from lstm_apps.layers import LSTM
-from training.evaluate import beaten
+from lstm_apps.tables import lead_of
+from training.evaluate import beaten, lead
 from training.report import gate_maps, write_report
 
 
@@ -16,6 +19,12 @@ def test_metrics_hold_model_and_every_baseline(small_run):
         assert tuple(row["baselines"]) == app.baselines
         low, high = row["interval"]
         assert low <= row["model"] <= high
+    for name in ("MASE", "WQL", "MAE"):
+        ahead = metrics[name]["lead"]
+        best = min(metrics[name]["baselines"].values())
+        assert ahead["value"] == pytest.approx(best - metrics[name]["model"])
+        assert ahead["interval"][0] <= ahead["value"] <= ahead["interval"][1]
+    assert metrics["coverage80"]["lead"] is None
 
 
 def test_beaten_means_better_than_every_baseline(small_run):
@@ -26,6 +35,44 @@ def test_beaten_means_better_than_every_baseline(small_run):
     coverage = {"model": 0.79, "baselines": {"a": 0.9, "b": 0.7}}
     assert beaten(app, {"coverage80": coverage}, "coverage80")  # closest to 0.8 is best
     assert not beaten(app, {"coverage80": {**coverage, "model": 0.95}}, "coverage80")
+
+
+HIGHER, LOWER = (Metric("m", better, "") for better in ("higher", "lower"))
+
+
+def test_a_lead_is_over_the_best_baseline_and_has_the_interval_of_the_difference():
+    rng = np.random.default_rng(0)
+    ours = rng.random(500) < 0.8
+    theirs = ours & (rng.random(500) < 0.95)  # never right where ours is wrong
+    scores = {"m": proportion(ours)}
+    baselines = {"worse": {"m": proportion(ours & False)}, "good": {"m": proportion(theirs)}, "none": {}}
+    found = lead(HIGHER, scores, baselines)
+    assert found["over"] == "good"
+    assert found["value"] == pytest.approx(ours.mean() - theirs.mean())
+    low, high = found["interval"]
+    assert 0 < low < found["value"] < high < 0.07
+    # The two intervals by themselves would say nothing: they overlap.
+    assert proportion(theirs).interval[1] > proportion(ours).interval[0]
+    assert lead_of(found) == f"LSTM is ahead of good by {found['value']:.4f} ({low:.4f} to {high:.4f})"
+    behind = lead(LOWER, scores, baselines)  # as if it counted mistakes
+    assert behind["over"] == "worse"
+    assert behind["value"] < behind["interval"][1] < 0
+    assert lead_of(behind).startswith(f"LSTM is behind worse by {ours.mean():.4f} (")
+
+
+def test_a_lead_of_nothing_may_be_chance():
+    scores = {"m": proportion(np.arange(50) % 3 > 0)}
+    found = lead(HIGHER, scores, {"same": scores})
+    assert (found["value"], found["interval"]) == (0, (0, 0))
+    assert lead_of(found) == "LSTM is ahead of same by 0.0000 (0.0000 to 0.0000, which may be chance)"
+
+
+def test_where_no_lead_can_be_told():
+    scores = {"m": Estimate(0.5)}
+    assert lead(HIGHER, scores, {"a": {"m": Estimate(0.4)}})["interval"] is None
+    assert lead(HIGHER, scores, {"a": {"m": Estimate(float("nan"))}}) is None
+    assert lead(Metric("m", 0.8, ""), scores, {"a": scores}) is None
+    assert lead(HIGHER, scores, {"a": {}}) is None
 
 
 def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
@@ -50,6 +97,7 @@ def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
     assert not re.search(r"(src|href)=.http", text)
     for name in small_run.application.baselines:
         assert name in text
+    assert f"<b>MASE</b>: {lead_of(small_run.metrics['MASE']['lead'])}." in text
     assert small_run.provenance["sha256"] in text
 
 
