@@ -60,7 +60,7 @@ class Sentiment(Application):
     right_padded = True
     baselines = baselines.NAMES
     presets = {  # noqa: RUF012
-        "quick": {"epochs": 3, "units": 48, "batch_size": 128, "learning_rate": 3e-3, "dropout": 0.35},
+        "quick": {"epochs": 3, "units": 32, "batch_size": 128, "learning_rate": 3e-3, "dropout": 0.35},
         "full": {
             "epochs": 8,
             "batch_size": 128,

@@ -46,7 +46,7 @@ class SpeechCommands(Application):
     stream_outputs = ("frames",)
     baselines = baselines.NAMES
     presets = {  # noqa: RUF012
-        "quick": {"epochs": 12, "units": 96, "learning_rate": 4e-3, "patience": 12},
+        "quick": {"epochs": 7, "units": 96, "batch_size": 32, "learning_rate": 4e-3, "patience": 7},
         "full": {
             "epochs": 80,
             "units": 128,
