@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
@@ -20,10 +19,10 @@ from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_file, is_folder
 from lstm_apps.tables import (
     answer_table,
+    benchmark_table,
     exports_table,
-    figure,
+    folds_table,
     in_parts,
-    interval,
     lead_of,
     metrics_table,
 )
@@ -191,16 +190,7 @@ def cross_validate(
         print(json.dumps(found, indent=1))
         return
     for metric, row in found.items():
-        table = Table(metric, application.MODEL, *row["baselines"])
-        columns = [row, *row["baselines"].values()]
-        for fold in row["folds"]:
-            table.add_row(fold, *(figure(c["folds"][fold]) for c in columns))
-        table.add_row("mean", *(figure(c["mean"]) for c in columns), style="bold")
-        if "together" in row:
-            together = [c.get("together", {"value": None, "interval": None}) for c in columns]
-            table.add_row("together", *(figure(t["value"]) for t in together), style="bold")
-            table.add_row("95 %", *(interval(t["interval"]) for t in together))
-        out.print(table)
+        out.print(folds_table(metric, row))
         if ahead := row.get("together", {}).get("lead"):
             out.print(f"{metric}, together: {lead_of(ahead)}.")
     if task.notice:
@@ -263,28 +253,7 @@ def benchmark(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table(
-        *["file", "runtime", "size", "fused", "median", "p95", "error", "metric", "memory"],
-        title="Exported files",
-    )
-    for row in rows:
-        size, fused = f"{row['size_bytes'] / 1e3:.0f} kB", "yes" if row["fused"] else "no"
-        if "reason" in row:
-            table.add_row(row["file"], row["runtime"], size, fused, "[dim]not measured[/dim]")
-            continue
-        metric = next((m.name for m in run.application.metrics if m.name in row["metrics"]), None)
-        table.add_row(
-            row["file"],
-            row["runtime"],
-            size,
-            fused,
-            f"{row['median_ms']:.2f} ms",
-            f"{row['p95_ms']:.2f} ms",
-            f"{row['max_abs_error']:.1e}",
-            f"{metric} {figure(row['metrics'][metric])}" if metric else "",
-            f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
-        )
-    out.print(table)
+    out.print(benchmark_table(rows, [m.name for m in run.application.metrics]))
     for row in rows:
         if "reason" in row:
             out.print(f"{row['file']} in {row['runtime']}: {row['reason']}", markup=False, highlight=False)

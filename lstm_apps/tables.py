@@ -64,6 +64,46 @@ def exports_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def folds_table(metric: str, row: dict[str, Any]) -> Table:
+    """A metric of a cross-validation, fold by fold."""
+    table = Table(metric, MODEL, *row["baselines"])
+    columns = [row, *row["baselines"].values()]
+    for fold in row["folds"]:
+        table.add_row(fold, *(figure(c["folds"][fold]) for c in columns))
+    table.add_row("mean", *(figure(c["mean"]) for c in columns), style="bold")
+    if "together" in row:
+        together = [c.get("together", {"value": None, "interval": None}) for c in columns]
+        table.add_row("together", *(figure(t["value"]) for t in together), style="bold")
+        table.add_row("95 %", *(interval(t["interval"]) for t in together))
+    return table
+
+
+def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
+    """Files in runtimes, each with the first of `metrics` that it has."""
+    table = Table(
+        *["file", "runtime", "size", "fused", "median", "p95", "error", "metric", "memory"],
+        title="Exported files",
+    )
+    for row in rows:
+        size, fused = f"{row['size_bytes'] / 1e3:.0f} kB", "yes" if row["fused"] else "no"
+        if "reason" in row:
+            table.add_row(row["file"], row["runtime"], size, fused, "[dim]not measured[/dim]")
+            continue
+        metric = next((m for m in metrics if m in row["metrics"]), None)
+        table.add_row(
+            row["file"],
+            row["runtime"],
+            size,
+            fused,
+            f"{row['median_ms']:.2f} ms",
+            f"{row['p95_ms']:.2f} ms",
+            f"{row['max_abs_error']:.1e}",
+            f"{metric} {figure(row['metrics'][metric])}" if metric else "",
+            f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
+        )
+    return table
+
+
 def answer_table(answer: Any, info: dict[str, Any]) -> Table:
     """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
     otherwise."""

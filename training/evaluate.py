@@ -56,16 +56,18 @@ def lead(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[st
     """By how much the model is better than the best baseline, below 0 where it is worse: {"over", "value",
     "interval"}. Its 95 % interval is that of the difference: both are scored on the same draws. None of a
     metric that is best at a number, and where no baseline has it."""
-    known = {n: s[metric.name] for n, s in baselines.items() if metric.name in s}
-    known = {n: estimate for n, estimate in known.items() if np.isfinite(estimate.value)}
+    known = {
+        name: scores[metric.name]
+        for name, scores in baselines.items()
+        if metric.name in scores and np.isfinite(scores[metric.name].value)
+    }
     if isinstance(metric.better, float) or not known:
         return None
     sign = 1 if metric.better == "higher" else -1
-    ours, best = model[metric.name], max(known, key=lambda name: sign * known[name].value)
-    both = len(ours.draws) and len(known[best].draws)
-    found = Estimate.over(
-        sign * (ours.value - known[best].value), sign * (ours.draws - known[best].draws) if both else []
-    )
+    best = max(known, key=lambda name: sign * known[name].value)
+    ours, theirs = model[metric.name], known[best]
+    draws = ours.draws - theirs.draws if len(ours.draws) == len(theirs.draws) else np.zeros(0)
+    found = Estimate.over(sign * (ours.value - theirs.value), sign * draws)
     return {"over": best, "value": found.value, "interval": found.interval}
 
 

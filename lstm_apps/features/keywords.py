@@ -49,7 +49,7 @@ class KeywordFeatures:
         known_speakers: bool = False,
     ) -> Self:
         """Fit the scaler on recordings of the training part, for words of up to `longest` seconds. To
-        understand speakers who are known takes no other voices, in training or later: they cost accuracy."""
+        understand speakers who are known takes no other voices: they cost accuracy."""
         frames = np.concatenate([spectrogram(samples) for samples in recordings])
         clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
         mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)

@@ -62,7 +62,7 @@ class SpecAugment(keras.layers.Layer):
         if not training:
             return x
         changed = self._masked(self._tilted(self._warped(x)))
-        if self.share == 1:
+        if self.share == 1:  # nothing to draw
             return changed
         return ops.where(self._uniform(x, 0.0, 1.0)[:, :, None] < self.share, changed, x)
 
