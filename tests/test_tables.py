@@ -1,0 +1,36 @@
+"""Tables for a terminal."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from lstm_apps.tables import benchmark_table, folds_table
+
+
+def shown(table) -> list[list[str]]:
+    """The cells of each row."""
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(table)
+    lines = [line for line in console.export_text().splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+def test_folds_and_what_they_come_to_together():
+    alone = {"folds": {"a": 0.5, "b": None}, "mean": 0.5}
+    row = {**alone, "together": {"value": 0.25, "interval": (0.125, 0.5)}, "baselines": {"simple": alone}}
+    assert shown(folds_table("F1", row)) == [
+        ["a", "0.5000", "0.5000"],
+        ["b", "", ""],
+        ["mean", "0.5000", "0.5000"],
+        ["together", "0.2500", ""],
+        ["95 %", "0.1250 to 0.5000", ""],
+    ]
+
+
+def test_files_in_runtimes_have_the_first_metric_they_can():
+    row = {"file": "m.onnx", "runtime": "here", "size_bytes": 2000, "fused": True}
+    measured = {"median_ms": 1.0, "p95_ms": 2.0, "max_abs_error": 1e-7, "arena_bytes": None}
+    rows = [{**row, **measured, "metrics": {"later": 0.1, "second": 0.75}}, {**row, "reason": "not here"}]
+    first, second = shown(benchmark_table(rows, ["first", "second", "later"]))
+    assert first[1:] == ["here", "2 kB", "yes", "1.00 ms", "2.00 ms", "1.0e-07", "second 0.7500", ""]
+    assert second[4] == "not measured"
