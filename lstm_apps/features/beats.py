@@ -21,7 +21,7 @@ class BeatWindow:
     after: float = 0.44  # seconds after it
     points: int = 64  # a second; each is the mean of the samples around it
     baseline: float = 0.6  # seconds to either side of a beat whose median is the baseline
-    usual: int = 16  # beats before by which a beat is compared
+    usual: int = 32  # beats before, by those of which that came least early a beat is measured
 
     @property
     def width(self) -> int:
@@ -40,8 +40,8 @@ def beat_table(
 ) -> np.ndarray:
     """What is known of each beat when the next one has come.
 
-    Each beat is compared with the medians of the `window.usual` beats before it, so that every patient is
-    measured by his own heart; nothing but the interval to the next beat looks ahead.
+    Every patient is measured by his own heart: the usual beat is the median of those before that came least
+    early (`usual_beat`); nothing but the interval to the next beat looks ahead.
 
     Args:
         signal: (samples,) of one lead, in any unit.
@@ -53,13 +53,15 @@ def beat_table(
         (beats - 1, 2 * window.width + RHYTHM) float32, of all but the last: the shape in units of the usual
         height, its difference from the usual shape, then the rhythm.
     """
-    times = np.asarray(peaks) / rate
-    shapes = _windows(signal, rate, times[:-1], window)
+    peaks = np.asarray(peaks)
+    shapes = _windows(signal, rate, peaks[:-1] / rate, window)
     if not len(shapes):
         return np.zeros((0, 2 * window.width + RHYTHM), np.float32)
-    scale = np.maximum(before_each(np.ptp(shapes, axis=1), window.usual, np.median), 1e-9)[:, None]
-    shape, template = shapes / scale, before_each(shapes, window.usual, np.median) / scale
-    rhythm = _rhythm(np.diff(times), shape, template, window.usual)
+    intervals = np.diff(peaks) / rate  # in this order: equal ones stay equal wherever a stream begins
+    heights = np.ptp(shapes, axis=1)
+    scale = np.maximum(usual_beat(heights, intervals, window.usual), 1e-9)[:, None]
+    shape, template = shapes / scale, usual_beat(shapes, intervals, window.usual) / scale
+    rhythm = _rhythm(intervals, shape, template, window.usual)
     return np.clip(np.concatenate([shape, shape - template, rhythm], axis=1), -6, 6).astype(np.float32)
 
 
@@ -71,6 +73,32 @@ def before_each(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
         return np.array(first)
     windows = np.lib.stride_tricks.sliding_window_view(values[:-1], count, axis=0)
     return np.concatenate([first, statistic(windows, axis=-1)])
+
+
+def usual_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndarray:
+    """The usual value as of each beat: the median over the half of the `count` beats before it that came
+    least early.
+
+    Of all of them it would be none of the patient's beats where ectopic ones are as many as the others, as
+    when every second one is.
+
+    Args:
+        values: (beats, ...), of each beat.
+        intervals: (beats,), from each beat to the next.
+        count: Even. The first beats have fewer before them, the very first has itself.
+    """
+    before = intervals[np.maximum(0, np.arange(len(values)) - 1)]
+
+    def half(intervals: np.ndarray) -> np.ndarray:
+        kept = (intervals.shape[-1] + 1) // 2
+        return np.argsort(-intervals, axis=-1, kind="stable")[..., :kept]
+
+    first = [np.median(values[half(before[: max(i, 1)])], axis=0) for i in range(min(count, len(values)))]
+    if len(values) <= count:
+        return np.array(first)
+    places = half(np.lib.stride_tricks.sliding_window_view(before[:-1], count))
+    places += np.arange(len(places))[:, None]
+    return np.concatenate([first, np.median(values[places], axis=1)])
 
 
 def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, count: int) -> np.ndarray:
@@ -145,21 +173,25 @@ def seen(table: np.ndarray) -> np.ndarray:
 class BeatFeatures:
     """From an ECG to its beats, and from the classifier's outputs to their labels.
 
-    The scaler is in the model's graph; its numbers stand here too, to build it.
+    The scaler and the log odds are in the model's graph; their numbers stand here too, to build it.
     """
 
     classes: tuple[str, ...]
     mean: tuple[float, ...]  # of each column that is seen over the training part
     std: tuple[float, ...]
+    log_odds: tuple[float, ...]  # of each class, to be added to those that are learnt
     window: BeatWindow = DEFAULT_WINDOW
 
     kind: ClassVar[str] = "beats"
 
     @classmethod
-    def fit(cls, classes: tuple[str, ...], tables: list[np.ndarray]) -> Self:
+    def fit(
+        cls, classes: tuple[str, ...], tables: list[np.ndarray], log_odds: tuple[float, ...] | None = None
+    ) -> Self:
         """Fit the scaler on the beats of the training part."""
         beats = seen(np.concatenate(tables))
-        return cls(classes, tuple(beats.mean(0).tolist()), tuple(np.maximum(beats.std(0), 0.05).tolist()))
+        mean, std = beats.mean(0).tolist(), np.maximum(beats.std(0), 0.05).tolist()
+        return cls(classes, tuple(mean), tuple(std), log_odds or (0.0,) * len(classes))
 
     def probabilities(self, run: Any, table: np.ndarray) -> np.ndarray:
         """(beats, classes) of all beats of a table, in stretches of `BEATS` that overlap by `WARM_UP`."""
@@ -247,7 +279,7 @@ class BeatStream:
         found, usual = [], self._features.window.usual
         for peak in self._detector.push(signal):
             self._peaks.append(peak)
-            # Of a beat more than a minute ago, while the lead was off, the signal is gone.
+            # Of a beat from before the lead was off for long, the signal is gone.
             if len(self._peaks) >= 2 and self._peaks[-2] >= self._begin:
                 found.append(self._label(rate))
             self._peaks = self._peaks[-usual - 3 :]

@@ -47,6 +47,7 @@ CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
 _RARE = 0.5  # power of a class's rarity that is its weight
 _NOISE, _GAIN, _RHYTHM_NOISE, _UPSIDE_DOWN = 0.15, 0.15, 0.1, 0.2
 _NEAR_S = 0.3  # share of the examples that hold an S beat, where there are any
+_DRAWS = 4000  # examples over which is counted how often that shows S beats
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Ecg(Application):
         return tuple(_split(sources.find(request.path or self.dataset).path)[1])
 
     def fit_features(self, data: Data) -> BeatFeatures:
-        return BeatFeatures.fit(CLASSES, [b.table for b in data.train])
+        return BeatFeatures.fit(CLASSES, [b.table for b in data.train], BeatExamples(data.train).log_odds())
 
     def examples(self, features: BeatFeatures, records: list[Beats]) -> "BeatExamples":
         return BeatExamples(records)
@@ -158,7 +159,7 @@ class Ecg(Application):
             columns=SEEN,
             mean=features.mean,
             std=features.std,
-            classes=len(features.classes),
+            log_odds=features.log_odds,
             units=units,
             layers=layers,
             dropout=dropout,
@@ -246,8 +247,7 @@ class BeatExamples:
         self.records = [b for b in records if len(b.labels) >= CROP]
         self._places = [(b, i) for b in self.records for i in range(0, len(b.labels) - CROP + 1, STRIDE)]
         self._near_s = [(b, int(i)) for b in self.records for i in np.flatnonzero(b.labels == "S")]
-        labels = np.concatenate([b.labels for b in self.records])
-        count = np.array([max(1, int((labels == c).sum())) for c in CLASSES])
+        count = _of_classes(self.records)
         rare = (count.sum() / count) ** _RARE
         self._weights = dict(zip(CLASSES, rare / (rare * count).sum() * count.sum(), strict=True))
 
@@ -267,6 +267,19 @@ class BeatExamples:
             {"member_logits": targets.reshape(shape).repeat(MEMBERS, axis=2)},
             {"member_logits": weights.reshape(shape).repeat(MEMBERS, axis=2)},
         )
+
+    def log_odds(self) -> tuple[float, ...]:
+        """What is to be added to the learnt log odds of each class: S beats are made up and looked for, and
+        are to weigh by how rare they are in recordings, as the others do."""
+        rng = np.random.default_rng(0)
+        learnt = _of_classes([self._part(int(rng.integers(len(self))), rng) for _ in range(_DRAWS)])
+        learnt = learnt * [self._weights[c] for c in CLASSES]
+        recorded = _of_classes([b for b in self.records if not b.made_up]) ** (1 - _RARE)
+        n, s = CLASSES.index("N"), CLASSES.index("S")
+        found = np.zeros(len(CLASSES))
+        if self._near_s:
+            found[s] = np.log(recorded[s] / recorded[n] / (learnt[s] / learnt[n]))
+        return tuple(found.tolist())
 
     def _part(self, i: int, rng: np.random.Generator | None) -> Beats:
         beats, begin = self._places[i]
@@ -334,6 +347,12 @@ def _made_up(beats: Beats) -> Beats:
 def _beats(record: EcgRecord) -> Beats:
     table = beat_table(record.signal, record.rate, record.peaks)
     return Beats(record.name, table, record.labels[:-1], record)
+
+
+def _of_classes(parts: list[Beats]) -> np.ndarray:
+    """(classes,) beats of each, at least one."""
+    labels = np.concatenate([b.labels for b in parts])
+    return np.array([max(1.0, (labels == c).sum()) for c in CLASSES])
 
 
 def _counts(part: list[Beats]) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""How well heartbeats are labelled (AAMI EC57); for the intervals, patients are drawn anew."""
+"""How well heartbeats are labelled (ANSI/AAMI EC57); for the intervals, patients are drawn anew.
+
+As the standard has it, a fusion beat called V is no mistake of V, and an unknown beat (Q) nobody's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +17,11 @@ MACRO_F1 = Metric(
     "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
 )
 V_SENSITIVITY = Metric("V sensitivity", "higher", "share of the ventricular ectopic beats that are found")
-V_PREDICTIVITY = Metric("V predictivity", "higher", "share of the beats called V that are")
+V_PREDICTIVITY = Metric("V predictivity", "higher", "share of the beats called V that are; F and Q do not count")
 S_SENSITIVITY = Metric(
     "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
 )
-S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are")
+S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are; Q does not count")
 # Without the one patient who has nine tenths of the S beats.
 WITHOUT_232 = tuple(
     replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
@@ -39,6 +42,7 @@ METRICS = (
     FROM_SIGNAL,
 )
 Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
+_ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # what beats are, and what they are called
 
 
 def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
@@ -64,14 +68,14 @@ def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequ
 
 
 def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(classes, Q and none; classes and none) counts: rows are what the beats are."""
-    return np.array(
-        [[((true == t) & (found == f)).sum() for f in (*CLASSES, NONE)] for t in (*CLASSES, "Q", NONE)]
-    )
+    """(rows, columns) counts."""
+    return np.array([[((true == t) & (found == f)).sum() for f in _COLUMNS] for t in _ROWS])
 
 
 def _of(table: np.ndarray) -> dict[str, float]:
     """The metrics of a confusion matrix; NaN where there is nothing to count."""
+    table = table.copy()
+    table[_ROWS.index("Q")] = table[_ROWS.index("F"), _COLUMNS.index("V")] = 0
     hit, true, called = (
         a[: len(CLASSES)].astype(float) for a in (np.diag(table), table.sum(axis=1), table.sum(axis=0))
     )

@@ -1,6 +1,7 @@
 """A heartbeat classifier: a forward LSTM over beats, one step a beat."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from lstm_apps.layers import LSTM
@@ -9,14 +10,18 @@ _LIMIT = 5.0  # standard deviations; what artefacts have beyond would cost int8 
 
 
 def beat_classifier(
-    *, columns: int, mean, std, classes: int, units: int, layers: int, dropout: float, members: int
+    *, columns: int, mean, std, log_odds, units: int, layers: int, dropout: float, members: int
 ) -> keras.Model:
     """Build the classifier: the mean of `members` networks that are trained side by side.
 
     Input "beats" (batch, time, columns). Output "classes" (batch, time, classes), probabilities; for the
     loss "member_logits" (batch, time, members, classes). What the beat itself shows goes past the LSTM
     too, which adds what the beats before it say. Nothing looks ahead.
+
+    `log_odds` (classes,) are added to those of "classes" and not to what is learnt: where some classes are
+    learnt from more often than they occur, this puts it right (Menon et al. 2021, logit adjustment).
     """
+    classes = len(log_odds)
     beats = keras.Input((None, columns), name="beats")
     scaled = keras.layers.Normalization(mean=mean, variance=[s**2 for s in std], name="scale")(beats)
     scaled = ops.clip(scaled, -_LIMIT, _LIMIT)
@@ -34,8 +39,9 @@ def beat_classifier(
         )(x)
 
     logits = [member(k) for k in range(1, members + 1)]
+    log_odds = np.array(log_odds, np.float32)
     outputs = {
-        "classes": ops.mean(ops.stack([ops.softmax(z) for z in logits], axis=2), axis=2),
+        "classes": ops.mean(ops.stack([ops.softmax(z + log_odds) for z in logits], axis=2), axis=2),
         "member_logits": ops.stack(logits, axis=2),
     }
     return keras.Model({"beats": beats}, outputs, name="beat_classifier")

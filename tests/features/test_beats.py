@@ -20,6 +20,7 @@ from lstm_apps.features.beats import (
     beat_table,
     read_ecg,
     seen,
+    usual_beat,
 )
 
 SIGNAL, PEAKS, KINDS = heart(beats=300)
@@ -64,6 +65,28 @@ def test_what_is_read_of_a_rhythm_is_the_same_in_a_slower_heart():
     assert seen(TABLE).shape == (299, SEEN)
     for column in (*range(WINDOW), own, own + 1):
         assert not (seen(TABLE) == TABLE[:, column, None]).all(axis=0).any()
+
+
+def test_the_usual_beat_is_the_median_of_those_that_came_least_early():
+    # Every second beat is ectopic: it comes early, and a pause follows.
+    intervals = np.tile([0.6, 1.2], 30)  # from a normal beat, from an ectopic one
+    values = np.tile([1.0, 9.0], 30)
+    found = usual_beat(values, intervals, 8)
+    assert (found[3:] == 1).all()
+    in_columns = usual_beat(np.stack([values, -values], axis=1), intervals, 8)
+    np.testing.assert_array_equal(in_columns, np.stack([found, -found], axis=1))
+    steady = usual_beat(np.arange(60.0), np.full(60, 0.8), 8)
+    assert steady[0] == 0
+    assert ((steady[1:] >= np.maximum(0, np.arange(1, 60) - 8)) & (steady[1:] < np.arange(1, 60))).all()
+
+
+def test_in_bigeminy_normal_beats_look_usual_and_ectopic_ones_do_not():
+    """Half of the beats are ectopic, and the median of all is neither."""
+    normal, ectopic = (SIGNAL[p - 100 : p + 150] for p in (PEAKS[KINDS == "N"][50], PEAKS[KINDS == "V"][1]))
+    two = np.concatenate([normal, ectopic[40:], np.full(40, ectopic[-1])])  # it comes early, then a pause
+    signal, peaks = np.tile(two, 60), (500 * np.arange(60)[:, None] + [100, 310]).ravel()
+    unlike = beat_table(signal, RATE, peaks)[40:, 2 * WINDOW + 6]
+    assert unlike[::2].max() < 0.05 < 0.5 < unlike[1::2].min()
 
 
 def features():
@@ -157,11 +180,11 @@ def test_another_window_is_read_from_the_file():
     assert widths[0] != SEEN
 
 
-def test_after_a_minute_without_the_lead_beats_are_told_again():
+def test_after_minutes_without_the_lead_beats_are_told_again():
     pieces = np.array_split(SIGNAL, 40)
-    off = [np.full(RATE, np.nan)] * 90
-    before, after = sum(map(len, pieces[:20])) / RATE, sum(map(len, pieces[:20])) / RATE + 90
+    off = [np.full(RATE, np.nan)] * 150
+    before, after = sum(map(len, pieces[:20])) / RATE, sum(map(len, pieces[:20])) / RATE + 150
     told = of_stream([*pieces[:20], *off, *pieces[20:]])
     whole = of_stream(pieces)
     assert [t for t in told if t < before - 1] == [t for t in whole if t < before - 1]
-    assert [t - 90 for t in told if t > after + 10] == pytest.approx([t for t in whole if t > before + 10])
+    assert [t - 150 for t in told if t > after + 10] == pytest.approx([t for t in whole if t > before + 10])

@@ -1,0 +1,34 @@
+"""The standard's counts: whose mistake a beat is."""
+
+import numpy as np
+import pytest
+
+from lstm_apps.healthcare.ecg_scores import NONE, scores
+
+TRUE = np.array(list("NNNNNNSSVVVV"))
+CALLED = np.array(list("NNNNNVSNVVVS"))
+
+
+def of(true, called):
+    found = scores(["a"], [(true, called)], [(true, called)])
+    return {name: estimate.value for name, estimate in found.items()}
+
+
+def test_sensitivity_predictivity_and_f1_by_hand():
+    found = of(TRUE, CALLED)
+    assert found["V sensitivity"] == pytest.approx(3 / 4)
+    assert found["V predictivity"] == pytest.approx(3 / 4)
+    assert found["S sensitivity"] == found["S predictivity"] == pytest.approx(1 / 2)
+    assert found["macro F1"] == pytest.approx((10 / 12 + 1 / 2 + 3 / 4) / 3)
+
+
+@pytest.mark.parametrize(("kind", "called"), [("F", "V"), ("Q", "V"), ("Q", "S"), ("Q", "N"), ("Q", NONE)])
+def test_fusion_beats_called_v_and_unknown_beats_are_no_mistake(kind, called):
+    """ANSI/AAMI EC57, and WFDB's `bxb`."""
+    assert of(np.append(TRUE, kind), np.append(CALLED, called)) == of(TRUE, CALLED)
+
+
+@pytest.mark.parametrize(("kind", "called"), [("F", "S"), ("F", "N"), ("N", "V"), ("S", "V"), (NONE, "V")])
+def test_all_others_are(kind, called):
+    found = of(np.append(TRUE, kind), np.append(CALLED, called))
+    assert found["macro F1"] < of(TRUE, CALLED)["macro F1"]
