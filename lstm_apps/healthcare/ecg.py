@@ -36,7 +36,7 @@ from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_table, seen
 from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
-from lstm_apps.healthcare.ecg_augment import premature
+from lstm_apps.healthcare.ecg_augment import made_up
 from lstm_apps.healthcare.ecg_scores import CLASSES, METRICS, NONE, SCORED, scores
 
 Labels = list[np.ndarray]  # of the beats of each record
@@ -58,7 +58,7 @@ class Beats:
     table: np.ndarray  # (beats, columns), as `beat_table`
     labels: np.ndarray  # (beats,)
     source: EcgRecord
-    made_up: bool = False  # whether some beats were brought forward
+    made_up: bool = False  # whether some beats come at other times
 
     def __getitem__(self, part: slice) -> "Beats":
         return replace(self, table=self.table[part], labels=self.labels[part])
@@ -117,11 +117,12 @@ class Ecg(Application):
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for b in _leads(paths[n])]
-        train += [_made_up(b) for b in train]
         test = [_beats(read_record(paths[n])) for n in test_names]
         # Who is to be tested on has no part in training; validation is the end of each training record.
-        cut = [(b, len(b.labels) * 17 // 20) for b in train]
-        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
+        cut = [len(b.labels) * 17 // 20 for b in train]
+        learnt = [b[:at] for b, at in zip(train, cut, strict=True)]
+        validation = [b[at:] for b, at in zip(train, cut, strict=True)]
+        learnt += [_made_up(b, at) for b, at in zip(train, cut, strict=True)]
         if max(len(b.labels) for b in validation) < CROP:
             raise InputError(
                 f"No training record has the {CROP * 20 // 3} beats of which {CROP} at its end can validate."
@@ -138,7 +139,8 @@ class Ecg(Application):
                 "training_records": " ".join(train_names),
                 "test_records": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
-                "made_up": "to learn from, each lead once more with some normal beats brought forward as S",
+                "made_up": "to learn from, each lead once more with some normal beats brought forward as S, in "
+                "atrial fibrillation, or not found",
             },
         )
 
@@ -333,15 +335,18 @@ def _leads(path: Path) -> list[Beats]:
 
 
 def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
-    """First leads as they were recorded, or with beats brought forward."""
+    """First leads as they were recorded, or as they were made up."""
     return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
 
 
-def _made_up(beats: Beats) -> Beats:
-    """A whole record with some beats brought forward, the same ones each time."""
+def _made_up(beats: Beats, count: int) -> Beats:
+    """The first `count` beats of a record, of which some come at other times or are not found: the same ones
+    each time."""
     seed = crc32(beats.record.encode()), beats.source.lead
-    changed = _beats(premature(beats.source, np.random.default_rng(seed)))
-    return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
+    changed = _beats(made_up(beats.source, np.random.default_rng(seed)))
+    lost = len(beats.labels) - len(changed.labels)
+    # Its signal is of no use any more. Wherever beats were lost, none after the first `count` is taken.
+    return replace(changed, source=beats.source, made_up=True)[: max(0, count - lost)]
 
 
 def _beats(record: EcgRecord) -> Beats:

@@ -1,8 +1,11 @@
-"""Hearts to learn from: recordings in which some normal beats come too early.
+"""Hearts to learn from: recordings to which happens what a few patients do not show.
 
-Few patients have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the
-patient's normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or
-another one, and a pause may follow. So any normal beat of any patient can be made one.
+- Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's normal
+  beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one, and a pause
+  may follow. So any normal beat of any patient can be made one.
+- In atrial fibrillation normal beats come at any time, and are no ectopic ones.
+- A beat that is not found, or one that the heart leaves out, makes a pause, in which neither of its neighbours is
+  less normal.
 """
 
 from dataclasses import replace
@@ -14,6 +17,11 @@ from lstm_apps.features.beats import before_each
 
 SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
 EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
+FIBRILLATION = 0.003  # chance at each beat that atrial fibrillation begins
+_EPISODE = (50, 150)  # beats that it lasts
+_FIBRILLATING = 0.2  # standard deviation of the logarithm of its intervals
+_INTERVALS = (0.5, 1.8)  # the shortest and longest of them, as parts of the usual one
+MISSED = 0.01  # share of the normal beats that are not found; after one that is not, `GO_ON` of the next
 _REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
 _USUAL = 16  # beats before that make the usual interval
 # Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
@@ -23,11 +31,14 @@ _KEPT = 0.12  # seconds after an R peak that are never cut
 _SEAM = 0.04  # seconds to either side over which the ends of a cut meet
 
 
-def premature(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
-    """The record with some of its N beats brought forward, then labelled S; as many beats as before."""
+def made_up(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
+    """The record with some of its N beats brought forward, then labelled S, some in atrial fibrillation, and
+    some not found."""
     wanted, early = _intervals(record, rng)
     signal, peaks = _with_intervals(record, wanted, rng)
-    return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
+    labels = np.where(early, "S", record.labels)
+    found = _found(labels, rng)
+    return replace(record, signal=signal, peaks=peaks[found], labels=labels[found])
 
 
 def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -35,19 +46,33 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
     found = np.diff(record.peaks)
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
     normal = record.labels == "N"
-    factor = 1.0
+    factor, fibrillating = 1.0, 0
     usuals = before_each(found, _USUAL, np.median)
     for i in range(1, len(found)):  # neither the first beat nor the last one
         usual = float(usuals[i])
         regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
-        if not (regular and normal[i - 1 : i + 2].all()):
+        if not fibrillating and rng.random() < FIBRILLATION:
+            fibrillating = int(rng.integers(*_EPISODE))
+        if fibrillating:
+            fibrillating -= 1
+            if regular and normal[i - 1] and normal[i]:
+                wanted[i - 1] = usual * np.clip(np.exp(rng.normal(0, _FIBRILLATING)), *_INTERVALS)
+        elif not (regular and normal[i - 1 : i + 2].all()):
             continue
-        if rng.random() < (GO_ON if early[i - 1] else SHARE):
+        elif rng.random() < (GO_ON if early[i - 1] else SHARE):
             factor = factor if early[i - 1] else rng.uniform(*EARLY)
             early[i], wanted[i - 1] = True, factor * usual
         elif early[i - 1]:
             wanted[i - 1] = rng.uniform(*PAUSE) * usual
     return wanted, early
+
+
+def _found(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(beats,) whether each is found; the first and the last are."""
+    found = np.ones(len(labels), bool)
+    for i in range(1, len(labels) - 1):
+        found[i] = labels[i] != "N" or rng.random() >= (MISSED if found[i - 1] else GO_ON)
+    return found
 
 
 def _with_intervals(

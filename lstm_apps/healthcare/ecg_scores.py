@@ -17,7 +17,9 @@ MACRO_F1 = Metric(
     "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
 )
 V_SENSITIVITY = Metric("V sensitivity", "higher", "share of the ventricular ectopic beats that are found")
-V_PREDICTIVITY = Metric("V predictivity", "higher", "share of the beats called V that are; F and Q do not count")
+V_PREDICTIVITY = Metric(
+    "V predictivity", "higher", "share of the beats called V that are; F and Q do not count"
+)
 S_SENSITIVITY = Metric(
     "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
 )

@@ -1,41 +1,96 @@
-"""Beats brought forward: the patient's own, too early."""
+"""Hearts to learn from: the patient's own beats, at other times."""
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from lstm_apps.application import Request
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart, write_records
+from lstm_apps.healthcare import ecg, ecg_augment
 from lstm_apps.healthcare.ecg import ECG
-from lstm_apps.healthcare.ecg_augment import EARLY, SHARE, premature
+from lstm_apps.healthcare.ecg_augment import EARLY, SHARE, made_up
 
 SIGNAL, PEAKS, KINDS = heart(600, seed=2)
 RECORD = EcgRecord("x", 0, SIGNAL, RATE, PEAKS, KINDS)
-FOUND = premature(RECORD, np.random.default_rng(0))
-NEW = (FOUND.labels == "S") & (KINDS != "S")
 
 
-def test_only_normal_beats_come_early_and_none_is_lost():
-    assert len(FOUND.peaks) == len(PEAKS)
-    assert (KINDS[NEW] == "N").all()
-    assert (FOUND.labels[~NEW] == KINDS[~NEW]).all()
-    assert 0.3 * SHARE < NEW.mean() < 2 * SHARE  # of all beats, of which some may not be moved
+def heart_of(monkeypatch, **shares):
+    """A heart to which only what is named happens."""
+    for name in ("SHARE", "FIBRILLATION", "MISSED"):
+        monkeypatch.setattr(ecg_augment, name, shares.get(name, 0.0))
+    return made_up(RECORD, np.random.default_rng(0))
 
 
-def test_they_come_as_early_as_was_drawn_and_others_as_they_did():
-    before, now = np.diff(PEAKS), np.diff(FOUND.peaks)
+@pytest.fixture
+def early(monkeypatch):
+    return heart_of(monkeypatch, SHARE=SHARE)
+
+
+def new(found):
+    return (found.labels == "S") & (KINDS != "S")
+
+
+def test_only_normal_beats_come_early_and_none_is_lost(early):
+    assert len(early.peaks) == len(PEAKS)
+    assert (KINDS[new(early)] == "N").all()
+    assert (early.labels[~new(early)] == KINDS[~new(early)]).all()
+    assert 0.3 * SHARE < new(early).mean() < 2 * SHARE  # of all beats, of which some may not be moved
+
+
+def test_they_come_as_early_as_was_drawn_and_others_as_they_did(early):
+    before, now = np.diff(PEAKS), np.diff(early.peaks)
     usual = np.median(before)
-    assert (now[NEW[1:]] < 1.1 * EARLY[1] * usual).all()
-    same = ~NEW[1:] & ~NEW[:-1]
+    assert (now[new(early)[1:]] < 1.1 * EARLY[1] * usual).all()
+    same = ~new(early)[1:] & ~new(early)[:-1]
     np.testing.assert_array_equal(now[same], before[same])
 
 
-def test_the_complex_of_every_beat_is_kept():
+def test_in_atrial_fibrillation_normal_beats_come_at_any_time_and_stay_normal(monkeypatch):
+    found = heart_of(monkeypatch, FIBRILLATION=0.01)
+    np.testing.assert_array_equal(found.labels, KINDS)
+    before, now = np.diff(PEAKS), np.diff(found.peaks)
+    moved = before != now
+    assert 0.2 < moved.mean() < 0.8
+    assert np.std(np.log(now[moved] / before[moved])) == pytest.approx(0.2, rel=0.2)
+    apart = np.diff(np.flatnonzero(moved))
+    assert np.median(apart) == 1  # in stretches
+    for i in np.flatnonzero(moved):
+        assert KINDS[i] == KINDS[i + 1] == "N"
+
+
+def test_beats_that_are_not_found_are_normal_ones_and_the_signal_is_as_it_was(monkeypatch):
+    found = heart_of(monkeypatch, MISSED=0.05)
+    np.testing.assert_array_equal(found.signal, SIGNAL)
+    assert set(found.peaks) < set(PEAKS)
+    lost = ~np.isin(PEAKS, found.peaks)
+    assert (KINDS[lost] == "N").all()
+    assert 0.03 < lost.mean() < 0.1
+    np.testing.assert_array_equal(found.labels, KINDS[~lost])
+
+
+@pytest.mark.parametrize("share", ["SHARE", "FIBRILLATION"])
+def test_the_complex_of_every_beat_is_kept(monkeypatch, share):
     """Up to the line that joins the ends of a cut."""
+    found = heart_of(monkeypatch, **{share: 0.05})
     reach = np.arange(int(-0.03 * RATE), int(0.1 * RATE))
-    for old, new in zip(PEAKS[1:-1], FOUND.peaks[1:-1], strict=True):
-        np.testing.assert_allclose(FOUND.signal[new + reach], SIGNAL[old + reach], atol=0.2)
-        assert abs(np.argmax(np.abs(FOUND.signal[new + reach])) - np.argmax(np.abs(SIGNAL[old + reach]))) <= 1
-    assert len(FOUND.signal) - len(SIGNAL) == (FOUND.peaks - PEAKS)[-1]
+    for old, now in zip(PEAKS[1:-1], found.peaks[1:-1], strict=True):
+        np.testing.assert_allclose(found.signal[now + reach], SIGNAL[old + reach], atol=0.2)
+        assert abs(np.argmax(np.abs(found.signal[now + reach])) - np.argmax(np.abs(SIGNAL[old + reach]))) <= 1
+    assert len(found.signal) - len(SIGNAL) == (found.peaks - PEAKS)[-1]
+
+
+@pytest.mark.parametrize("missed", [0.02, 0.1])
+def test_what_validates_is_not_learnt_from_wherever_beats_are_lost(monkeypatch, missed):
+    heart_of(monkeypatch, MISSED=missed)
+    otherwise = SIGNAL.copy()
+    otherwise[PEAKS[501] :] = 3.0
+    one, other = (
+        ecg._made_up(ecg._beats(replace(RECORD, signal=signal)), 500) for signal in (SIGNAL, otherwise)
+    )
+    assert 350 < len(one.labels) < 500
+    np.testing.assert_array_equal(one.table, other.table)
 
 
 def test_they_serve_for_training_alone(tmp_path):
