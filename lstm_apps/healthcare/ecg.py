@@ -139,8 +139,8 @@ class Ecg(Application):
                 "training_records": " ".join(train_names),
                 "test_records": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
-                "made_up": "to learn from, each lead once more with some normal beats brought forward as S, in "
-                "atrial fibrillation, or not found",
+                "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
+                "in atrial fibrillation, or not found",
             },
         )
 

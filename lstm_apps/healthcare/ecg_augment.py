@@ -1,11 +1,11 @@
 """Hearts to learn from: recordings to which happens what a few patients do not show.
 
-- Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's normal
-  beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one, and a pause
-  may follow. So any normal beat of any patient can be made one.
+- Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's
+  normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one,
+  and a pause may follow. So any normal beat of any patient can be made one.
 - In atrial fibrillation normal beats come at any time, and are no ectopic ones.
-- A beat that is not found, or one that the heart leaves out, makes a pause, in which neither of its neighbours is
-  less normal.
+- A beat that is not found, or one that the heart leaves out, makes a pause, in which neither of its
+  neighbours is less normal.
 """
 
 from dataclasses import replace
