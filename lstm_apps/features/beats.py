@@ -33,6 +33,9 @@ DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
 RHYTHM = 9
+# Intervals that are more than e^0.5 times one another say no more: an ectopic beat comes early and a pause
+# makes up for it; a longer one comes of a beat that the heart left out, or that was not found.
+_RATIO = 1.0  # of twice the logarithm
 
 
 def beat_table(
@@ -109,6 +112,9 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, coun
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
     usual, spread = (before_each(after, count, statistic) for statistic in (np.median, np.std))
 
+    def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.clip(2 * np.log(one / other), -_RATIO, _RATIO)
+
     def length(x: np.ndarray) -> np.ndarray:
         return np.abs(np.diff(x, axis=1)).sum(axis=1) + 1e-3
 
@@ -116,10 +122,10 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, coun
     norms = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
     together = np.where(norms > 0, (one * other).sum(axis=1) / np.where(norms > 0, norms, 1), 0)
     columns = [
-        2 * np.log(before / usual),
-        2 * np.log(after / usual),
-        2 * np.log(before / after),
-        2 * np.log(before / second),
+        ratio(before, usual),
+        ratio(after, usual),
+        ratio(before, after),
+        ratio(before, second),
         usual - 0.8,
         5 * spread / usual,
         2 * (1 - together),

@@ -117,12 +117,11 @@ class Ecg(Application):
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for b in _leads(paths[n])]
+        train += [_made_up(b) for b in train]
         test = [_beats(read_record(paths[n])) for n in test_names]
         # Who is to be tested on has no part in training; validation is the end of each training record.
-        cut = [len(b.labels) * 17 // 20 for b in train]
-        learnt = [b[:at] for b, at in zip(train, cut, strict=True)]
-        validation = [b[at:] for b, at in zip(train, cut, strict=True)]
-        learnt += [_made_up(b, at) for b, at in zip(train, cut, strict=True)]
+        cut = [(b, len(b.labels) * 17 // 20) for b in train]
+        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
         if max(len(b.labels) for b in validation) < CROP:
             raise InputError(
                 f"No training record has the {CROP * 20 // 3} beats of which {CROP} at its end can validate."
@@ -140,7 +139,7 @@ class Ecg(Application):
                 "test_records": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
                 "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
-                "in atrial fibrillation, or not found",
+                "or in atrial fibrillation",
             },
         )
 
@@ -339,14 +338,11 @@ def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
     return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
 
 
-def _made_up(beats: Beats, count: int) -> Beats:
-    """The first `count` beats of a record, of which some come at other times or are not found: the same ones
-    each time."""
+def _made_up(beats: Beats) -> Beats:
+    """A whole record of which some beats come at other times, the same ones each time."""
     seed = crc32(beats.record.encode()), beats.source.lead
     changed = _beats(made_up(beats.source, np.random.default_rng(seed)))
-    lost = len(beats.labels) - len(changed.labels)
-    # Its signal is of no use any more. Wherever beats were lost, none after the first `count` is taken.
-    return replace(changed, source=beats.source, made_up=True)[: max(0, count - lost)]
+    return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
 
 
 def _beats(record: EcgRecord) -> Beats:

@@ -4,8 +4,6 @@
   normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one,
   and a pause may follow. So any normal beat of any patient can be made one.
 - In atrial fibrillation normal beats come at any time, and are no ectopic ones.
-- A beat that is not found, or one that the heart leaves out, makes a pause, in which neither of its
-  neighbours is less normal.
 """
 
 from dataclasses import replace
@@ -21,7 +19,6 @@ FIBRILLATION = 0.003  # chance at each beat that atrial fibrillation begins
 _EPISODE = (50, 150)  # beats that it lasts
 _FIBRILLATING = 0.2  # standard deviation of the logarithm of its intervals
 _INTERVALS = (0.5, 1.8)  # the shortest and longest of them, as parts of the usual one
-MISSED = 0.01  # share of the normal beats that are not found; after one that is not, `GO_ON` of the next
 _REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
 _USUAL = 16  # beats before that make the usual interval
 # Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
@@ -32,13 +29,11 @@ _SEAM = 0.04  # seconds to either side over which the ends of a cut meet
 
 
 def made_up(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
-    """The record with some of its N beats brought forward, then labelled S, some in atrial fibrillation, and
-    some not found."""
+    """The record with some of its N beats brought forward, then labelled S, and some in atrial fibrillation;
+    as many beats as before."""
     wanted, early = _intervals(record, rng)
     signal, peaks = _with_intervals(record, wanted, rng)
-    labels = np.where(early, "S", record.labels)
-    found = _found(labels, rng)
-    return replace(record, signal=signal, peaks=peaks[found], labels=labels[found])
+    return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
 
 
 def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -65,14 +60,6 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
         elif early[i - 1]:
             wanted[i - 1] = rng.uniform(*PAUSE) * usual
     return wanted, early
-
-
-def _found(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(beats,) whether each is found; the first and the last are."""
-    found = np.ones(len(labels), bool)
-    for i in range(1, len(labels) - 1):
-        found[i] = labels[i] != "N" or rng.random() >= (MISSED if found[i - 1] else GO_ON)
-    return found
 
 
 def _with_intervals(

@@ -89,6 +89,17 @@ def test_in_bigeminy_normal_beats_look_usual_and_ectopic_ones_do_not():
     assert unlike[::2].max() < 0.05 < 0.5 < unlike[1::2].min()
 
 
+def test_how_long_a_pause_is_does_not_matter():
+    """The neighbours of a beat that was not found are as those of two that were not."""
+    normal = np.arange(60) * 250 + 100
+    signal = np.tile(SIGNAL[PEAKS[KINDS == "N"][50] + np.arange(-100, 150)], 60)
+    one, two = (beat_table(signal, RATE, np.delete(normal, lost)) for lost in ([41], [41, 42]))
+    np.testing.assert_allclose(two[40], one[40], atol=1e-5)  # before the pause
+    ratios = slice(2 * WINDOW, 2 * WINDOW + 4)
+    np.testing.assert_array_equal(two[41, ratios], one[41, ratios])  # after it
+    assert one[41, 2 * WINDOW] == 1  # it comes late
+
+
 def features():
     return BeatFeatures.fit(("N", "S", "V", "F"), [TABLE])
 

@@ -1,14 +1,12 @@
 """Hearts to learn from: the patient's own beats, at other times."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from lstm_apps.application import Request
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart, write_records
-from lstm_apps.healthcare import ecg, ecg_augment
+from lstm_apps.healthcare import ecg_augment
 from lstm_apps.healthcare.ecg import ECG
 from lstm_apps.healthcare.ecg_augment import EARLY, SHARE, made_up
 
@@ -18,7 +16,7 @@ RECORD = EcgRecord("x", 0, SIGNAL, RATE, PEAKS, KINDS)
 
 def heart_of(monkeypatch, **shares):
     """A heart to which only what is named happens."""
-    for name in ("SHARE", "FIBRILLATION", "MISSED"):
+    for name in ("SHARE", "FIBRILLATION"):
         monkeypatch.setattr(ecg_augment, name, shares.get(name, 0.0))
     return made_up(RECORD, np.random.default_rng(0))
 
@@ -60,16 +58,6 @@ def test_in_atrial_fibrillation_normal_beats_come_at_any_time_and_stay_normal(mo
         assert KINDS[i] == KINDS[i + 1] == "N"
 
 
-def test_beats_that_are_not_found_are_normal_ones_and_the_signal_is_as_it_was(monkeypatch):
-    found = heart_of(monkeypatch, MISSED=0.05)
-    np.testing.assert_array_equal(found.signal, SIGNAL)
-    assert set(found.peaks) < set(PEAKS)
-    lost = ~np.isin(PEAKS, found.peaks)
-    assert (KINDS[lost] == "N").all()
-    assert 0.03 < lost.mean() < 0.1
-    np.testing.assert_array_equal(found.labels, KINDS[~lost])
-
-
 @pytest.mark.parametrize("share", ["SHARE", "FIBRILLATION"])
 def test_the_complex_of_every_beat_is_kept(monkeypatch, share):
     """Up to the line that joins the ends of a cut."""
@@ -79,18 +67,6 @@ def test_the_complex_of_every_beat_is_kept(monkeypatch, share):
         np.testing.assert_allclose(found.signal[now + reach], SIGNAL[old + reach], atol=0.2)
         assert abs(np.argmax(np.abs(found.signal[now + reach])) - np.argmax(np.abs(SIGNAL[old + reach]))) <= 1
     assert len(found.signal) - len(SIGNAL) == (found.peaks - PEAKS)[-1]
-
-
-@pytest.mark.parametrize("missed", [0.02, 0.1])
-def test_what_validates_is_not_learnt_from_wherever_beats_are_lost(monkeypatch, missed):
-    heart_of(monkeypatch, MISSED=missed)
-    otherwise = SIGNAL.copy()
-    otherwise[PEAKS[501] :] = 3.0
-    one, other = (
-        ecg._made_up(ecg._beats(replace(RECORD, signal=signal)), 500) for signal in (SIGNAL, otherwise)
-    )
-    assert 350 < len(one.labels) < 500
-    np.testing.assert_array_equal(one.table, other.table)
 
 
 def test_they_serve_for_training_alone(tmp_path):
