@@ -33,9 +33,9 @@ DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
 RHYTHM = 9
-# Intervals that are more than e^0.5 times one another say no more: an ectopic beat comes early and a pause
+# Intervals that are more than e^0.35 times one another say no more: an ectopic beat comes early and a pause
 # makes up for it; a longer one comes of a beat that the heart left out, or that was not found.
-_RATIO = 1.0  # of twice the logarithm
+_RATIO = 0.7  # of twice the logarithm
 
 
 def beat_table(
