@@ -9,6 +9,7 @@ NAMES = ("logistic regression", "random forest")
 _FOLDS = 5
 _TREES, _TREES_TO_TUNE = 100, 30
 _SHARE_TO_TUNE = 0.2  # of the beats, drawn for each tree
+_ODDS = (0.0, -1.0, -2.0)  # to add to the learnt log odds of S, which is weighted, and may be made up
 Part = tuple[str, np.ndarray, np.ndarray]  # patient, table, labels
 
 
@@ -26,13 +27,13 @@ def labels(
     """
     recorded, more = (_together(part, classes) for part in (parts, made_up))
     for name, grid in zip(NAMES, _grids(), strict=True):
-        model, helped = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
+        model, helped, odds = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
         if "n_estimators" in model.get_params():  # a forest: it was tuned with fewer trees, of fewer beats
             model.set_params(n_estimators=_TREES, max_samples=None)
         _, table, known = _joined(recorded, more) if helped else recorded
         model = _fitted(model, table, known)
         # In a record there may be no beat at all.
-        yield name, [model.predict(t) if len(t) else np.array([], known.dtype) for t in test]
+        yield name, [_called(model, t, odds) if len(t) else np.array([], known.dtype) for t in test]
 
 
 def _grids() -> tuple[list[Any], ...]:
@@ -73,6 +74,13 @@ def _fitted(model: Any, table: np.ndarray, known: np.ndarray) -> Any:
         return (model if len(set(known)) > 1 else DummyClassifier()).fit(table, known)
 
 
+def _called(model: Any, table: np.ndarray, odds: float) -> np.ndarray:
+    """Labels of the beats of a table, with `odds` added to the log odds of S."""
+    with np.errstate(divide="ignore"):
+        scores = np.log(model.predict_proba(table)) + odds * (model.classes_ == "S")
+    return model.classes_[scores.argmax(axis=1)]
+
+
 def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> tuple[np.ndarray, ...]:
     """Patient, columns and label of each beat of the classes."""
     if not parts:
@@ -89,26 +97,32 @@ def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple
 
 def _best(
     grid: list[tuple[Any, bool]], recorded: tuple[np.ndarray, ...], made_up: tuple[np.ndarray, ...]
-) -> tuple[Any, bool]:
-    """The model, and whether made-up beats help it, of the best macro F1 on recorded beats of patients that
-    are left out."""
+) -> tuple[Any, bool, float]:
+    """The model, whether made-up beats help it, and what of `_ODDS` does, of the best macro F1 on recorded
+    beats of patients that are left out."""
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold
 
     patient, table, known = recorded
     if len(set(patient)) < 2:
-        return grid[0]
+        return *grid[0], 0.0
     folds = list(GroupKFold(min(_FOLDS, len(set(patient)))).split(table, groups=patient))
 
-    def quality(choice: tuple[Any, bool]) -> float:
-        model, helped = choice
-        found = np.empty_like(known)
+    def qualities(model: Any, helped: bool) -> list[float]:
+        found = np.empty((len(_ODDS), len(known)), known.dtype)
         for kept, left_out in folds:
             learnt = tuple(a[kept] for a in recorded)
             if helped and len(made_up[0]):
                 of_others = ~np.isin(made_up[0], patient[left_out])
                 learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
-            found[left_out] = _fitted(model, *learnt[1:]).predict(table[left_out])
-        return float(f1_score(known, found, average="macro"))
+            fitted = _fitted(model, *learnt[1:])
+            for row, odds in zip(found, _ODDS, strict=True):
+                row[left_out] = _called(fitted, table[left_out], odds)
+        return [float(f1_score(known, row, average="macro")) for row in found]
 
-    return max(grid, key=quality)
+    tried = [
+        (quality, (model, helped, odds))
+        for model, helped in grid
+        for quality, odds in zip(qualities(model, helped), _ODDS, strict=True)
+    ]
+    return max(tried, key=lambda t: t[0])[1]

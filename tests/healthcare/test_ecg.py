@@ -81,7 +81,8 @@ def test_other_leads_serve_for_training_only(tmp_path):
 
 def test_baselines_of_one_patient_are_not_tuned():
     recorded = np.array(["a"] * 4), np.zeros((4, 2)), np.array(list("NNVV"))
-    assert ecg_baselines._best(["first", "second"], recorded, recorded) == "first"
+    grid = [("first", False), ("second", True)]
+    assert ecg_baselines._best(grid, recorded, recorded) == ("first", False, 0.0)
 
 
 class Remembering:
@@ -91,8 +92,11 @@ class Remembering:
         self.known = dict(zip(table[:, 0], known, strict=True))
         return self
 
-    def predict(self, table):
-        return np.array([self.known.get(x, "N") for x in table[:, 0]])
+    classes_ = np.array(list("NS"))
+
+    def predict_proba(self, table):
+        called = np.array([self.known.get(x, "N") for x in table[:, 0]])
+        return 0.9 * (called[:, None] == self.classes_) + 0.05
 
 
 def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_patient_asked():
@@ -102,8 +106,27 @@ def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_p
     own = patient, table, known  # each patient's own: known to no fold that asks him
     others = np.roll(patient, 2), table, known  # the same beats as another patient's
     grid = [(Remembering(), False), (Remembering(), True)]
-    assert ecg_baselines._best(grid, recorded, own) is grid[0]
-    assert ecg_baselines._best(grid, recorded, others) is grid[1]
+    assert ecg_baselines._best(grid, recorded, own)[:2] == grid[0]
+    assert ecg_baselines._best(grid, recorded, others)[:2] == grid[1]
+
+
+def test_the_odds_of_s_are_put_right_for_a_baseline_where_that_helps():
+    class Eager:
+        """Calls S what it gives one chance in two to be S."""
+
+        classes_ = np.array(list("NS"))
+
+        def fit(self, table, known):
+            return self
+
+        def predict_proba(self, table):
+            return np.stack([1 - table[:, 0], table[:, 0]], axis=1)
+
+    recorded = np.array(list("aaaabbbb")), np.array([[0.1, 0.6, 0.6, 0.95] * 2]).T, np.array(list("NNNS" * 2))
+    model, _, odds = ecg_baselines._best([(Eager(), False)], recorded, recorded)
+    assert odds == -1
+    assert list(ecg_baselines._called(model, recorded[1], 0.0)) == list("NSSS" * 2)
+    assert list(ecg_baselines._called(model, recorded[1], odds)) == list("NNNS" * 2)
 
 
 def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypatch):
