@@ -145,6 +145,29 @@ def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypa
     assert set(fitted[:-1]) == {(30, 0.2)}
 
 
+def test_the_odds_of_s_are_those_of_its_rarity_in_recordings():
+    """A beat in 100 is S in recordings, one in 20 in what is made up of them."""
+    signal, peaks, _ = heart(2000, seed=3)
+    kinds = np.full(len(peaks), "N")
+    kinds[::100] = "S"
+    recorded = beats(signal, peaks, kinds)
+    kinds = kinds.copy()
+    kinds[::20] = "S"
+    examples = ecg.BeatExamples([recorded, ecg.replace(recorded, labels=kinds[:-1], made_up=True)])
+    odds = examples.log_odds()
+    assert odds[0] == odds[2] == odds[3] == 0
+    # What is learnt: as often as S is drawn, near S or not, times its weight.
+    rng, drawn = np.random.default_rng(1), {"N": 0, "S": 0}
+    for _ in range(2000):
+        labels = examples._part(int(rng.integers(len(examples))), rng).labels
+        drawn = {c: n + (labels == c).sum() for c, n in drawn.items()}
+    learnt = drawn["S"] * examples._weights["S"] / (drawn["N"] * examples._weights["N"])
+    assert learnt * np.exp(odds[1]) == pytest.approx(np.sqrt(1 / 99), rel=0.1)
+    assert odds[1] < -0.5
+    never = ecg.BeatExamples([ecg.replace(recorded, labels=np.full(len(recorded.labels), "N"))])
+    assert never.log_odds() == (0, 0, 0, 0)
+
+
 def test_beats_that_are_all_alike_are_that_to_a_baseline():
     table = np.random.default_rng(0).normal(size=(40, 3))
     parts = [("a", table, np.array(["N"] * 40)), ("b", table, np.array(list("NV") * 20))]
