@@ -22,6 +22,9 @@ class BeatWindow:
     points: int = 64  # a second; each is the mean of the samples around it
     baseline: float = 0.6  # seconds to either side of a beat whose median is the baseline
     usual: int = 32  # beats before, by those of which that came least early a beat is measured
+    # Logarithm of the ratio beyond which intervals say no more: an ectopic beat comes early and a pause makes
+    # up for it; a longer one comes of a beat that the heart left out, or that was not found.
+    ratio: float = 0.35
 
     @property
     def width(self) -> int:
@@ -33,9 +36,6 @@ DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
 RHYTHM = 9
-# Intervals that are more than e^0.35 times one another say no more: an ectopic beat comes early and a pause
-# makes up for it; a longer one comes of a beat that the heart left out, or that was not found.
-_RATIO = 0.7  # of twice the logarithm
 
 
 def beat_table(
@@ -64,7 +64,7 @@ def beat_table(
     heights = np.ptp(shapes, axis=1)
     scale = np.maximum(usual_beat(heights, intervals, window.usual), 1e-9)[:, None]
     shape, template = shapes / scale, usual_beat(shapes, intervals, window.usual) / scale
-    rhythm = _rhythm(intervals, shape, template, window.usual)
+    rhythm = _rhythm(intervals, shape, template, window)
     return np.clip(np.concatenate([shape, shape - template, rhythm], axis=1), -6, 6).astype(np.float32)
 
 
@@ -88,7 +88,7 @@ def usual_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndar
     Args:
         values: (beats, ...), of each beat.
         intervals: (beats,), from each beat to the next.
-        count: Even. The first beats have fewer before them, the very first has itself.
+        count: The first beats have fewer before them, the very first has itself.
     """
     before = intervals[np.maximum(0, np.arange(len(values)) - 1)]
 
@@ -104,16 +104,16 @@ def usual_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndar
     return np.concatenate([first, np.median(values[places], axis=1)])
 
 
-def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, count: int) -> np.ndarray:
+def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, window: BeatWindow) -> np.ndarray:
     """(beats, RHYTHM): the intervals (s) before the last one, before and after each beat beside the usual of
-    the `count` before it; and its shape beside the usual one."""
+    those before it; and its shape beside the usual one."""
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual, spread = (before_each(after, count, statistic) for statistic in (np.median, np.std))
+    usual, spread = (before_each(after, window.usual, statistic) for statistic in (np.median, np.std))
 
     def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.clip(2 * np.log(one / other), -_RATIO, _RATIO)
+        return 2 * np.clip(np.log(one / other), -window.ratio, window.ratio)
 
     def length(x: np.ndarray) -> np.ndarray:
         return np.abs(np.diff(x, axis=1)).sum(axis=1) + 1e-3
