@@ -352,8 +352,8 @@ def _beats(record: EcgRecord) -> Beats:
 
 def _of_classes(parts: list[Beats]) -> np.ndarray:
     """(classes,) beats of each, at least one."""
-    labels = np.concatenate([b.labels for b in parts])
-    return np.array([max(1.0, (labels == c).sum()) for c in CLASSES])
+    count = _counts(parts)
+    return np.array([max(1.0, count[c]) for c in CLASSES])
 
 
 def _counts(part: list[Beats]) -> dict[str, int]:

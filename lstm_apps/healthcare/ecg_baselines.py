@@ -33,7 +33,7 @@ def labels(
         _, table, known = _joined(recorded, more) if helped else recorded
         model = _fitted(model, table, known)
         # In a record there may be no beat at all.
-        yield name, [_called(model, t, odds) if len(t) else np.array([], known.dtype) for t in test]
+        yield name, [_called(model, t, [odds])[0] if len(t) else np.array([], known.dtype) for t in test]
 
 
 def _grids() -> tuple[list[Any], ...]:
@@ -74,11 +74,11 @@ def _fitted(model: Any, table: np.ndarray, known: np.ndarray) -> Any:
         return (model if len(set(known)) > 1 else DummyClassifier()).fit(table, known)
 
 
-def _called(model: Any, table: np.ndarray, odds: float) -> np.ndarray:
-    """Labels of the beats of a table, with `odds` added to the log odds of S."""
+def _called(model: Any, table: np.ndarray, odds: Sequence[float]) -> list[np.ndarray]:
+    """Labels of the beats of a table, with each of `odds` added to the log odds of S."""
     with np.errstate(divide="ignore"):
-        scores = np.log(model.predict_proba(table)) + odds * (model.classes_ == "S")
-    return model.classes_[scores.argmax(axis=1)]
+        learnt = np.log(model.predict_proba(table))
+    return [model.classes_[(learnt + o * (model.classes_ == "S")).argmax(axis=1)] for o in odds]
 
 
 def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> tuple[np.ndarray, ...]:
@@ -115,9 +115,7 @@ def _best(
             if helped and len(made_up[0]):
                 of_others = ~np.isin(made_up[0], patient[left_out])
                 learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
-            fitted = _fitted(model, *learnt[1:])
-            for row, odds in zip(found, _ODDS, strict=True):
-                row[left_out] = _called(fitted, table[left_out], odds)
+            found[:, left_out] = _called(_fitted(model, *learnt[1:]), table[left_out], _ODDS)
         return [float(f1_score(known, row, average="macro")) for row in found]
 
     tried = [

@@ -1,5 +1,7 @@
 """What is counted as a mistake when beats are found in the bare signal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -125,8 +127,9 @@ def test_the_odds_of_s_are_put_right_for_a_baseline_where_that_helps():
     recorded = np.array(list("aaaabbbb")), np.array([[0.1, 0.6, 0.6, 0.95] * 2]).T, np.array(list("NNNS" * 2))
     model, _, odds = ecg_baselines._best([(Eager(), False)], recorded, recorded)
     assert odds == -1
-    assert list(ecg_baselines._called(model, recorded[1], 0.0)) == list("NSSS" * 2)
-    assert list(ecg_baselines._called(model, recorded[1], odds)) == list("NNNS" * 2)
+    as_learnt, put_right = ecg_baselines._called(model, recorded[1], [0.0, odds])
+    assert list(as_learnt) == list("NSSS" * 2)
+    assert list(put_right) == list("NNNS" * 2)
 
 
 def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypatch):
@@ -153,7 +156,7 @@ def test_the_odds_of_s_are_those_of_its_rarity_in_recordings():
     recorded = beats(signal, peaks, kinds)
     kinds = kinds.copy()
     kinds[::20] = "S"
-    examples = ecg.BeatExamples([recorded, ecg.replace(recorded, labels=kinds[:-1], made_up=True)])
+    examples = ecg.BeatExamples([recorded, replace(recorded, labels=kinds[:-1], made_up=True)])
     odds = examples.log_odds()
     assert odds[0] == odds[2] == odds[3] == 0
     # What is learnt: as often as S is drawn, near S or not, times its weight.
@@ -164,7 +167,7 @@ def test_the_odds_of_s_are_those_of_its_rarity_in_recordings():
     learnt = drawn["S"] * examples._weights["S"] / (drawn["N"] * examples._weights["N"])
     assert learnt * np.exp(odds[1]) == pytest.approx(np.sqrt(1 / 99), rel=0.1)
     assert odds[1] < -0.5
-    never = ecg.BeatExamples([ecg.replace(recorded, labels=np.full(len(recorded.labels), "N"))])
+    never = ecg.BeatExamples([replace(recorded, labels=np.full(len(recorded.labels), "N"))])
     assert never.log_odds() == (0, 0, 0, 0)
 
 
