@@ -36,6 +36,7 @@ DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
 RHYTHM = 9
+_LAGS = 3  # beats after which a rhythm may repeat itself
 
 
 def beat_table(
@@ -110,7 +111,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual, spread = (before_each(after, window.usual, statistic) for statistic in (np.median, np.std))
+    usual = before_each(after, window.usual, np.median)
 
     def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return 2 * np.clip(np.log(one / other), -window.ratio, window.ratio)
@@ -127,12 +128,21 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
         ratio(before, after),
         ratio(before, second),
         usual - 0.8,
-        5 * spread / usual,
+        10 * np.minimum(_unsteadiness(after, window.usual), window.ratio),
         2 * (1 - together),
         2 * np.log(length(shape) / length(template)),
         2 * np.ptp(shape, axis=1) - 2,
     ]
     return np.stack(columns, axis=1)
+
+
+def _unsteadiness(intervals: np.ndarray, count: int) -> np.ndarray:
+    """(beats,): the median change of the logarithm of the last `count` intervals before each beat, against the
+    one before, the second before or the third before, whichever changes least. So a rhythm in twos or threes,
+    where every second or third beat is ectopic, is steady, and atrial fibrillation is not."""
+    logs = np.log(intervals)
+    changes = [np.abs(logs - np.concatenate([logs[:lag], logs])[: len(logs)]) for lag in range(1, _LAGS + 1)]
+    return np.min([before_each(c, count, np.median) for c in changes], axis=0)
 
 
 def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWindow) -> np.ndarray:
@@ -161,9 +171,9 @@ def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarra
 
 
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
-# which a few training patients teach nothing: the shape itself, usual interval and unsteadiness.
-_OWN = (4, 5)  # of the rhythm
-SEEN = WINDOW + RHYTHM - len(_OWN)
+# which a few training patients teach nothing: the shape itself and the usual interval.
+_OWN = 4  # of the rhythm
+SEEN = WINDOW + RHYTHM - 1
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
 _SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beats of
@@ -172,7 +182,7 @@ _SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beat
 def seen(table: np.ndarray) -> np.ndarray:
     """What the classifier reads of a table, (..., columns less shape and `_OWN`)."""
     width = (table.shape[-1] - RHYTHM) // 2
-    return np.delete(table[..., width:], [width + i for i in _OWN], axis=-1)
+    return np.delete(table[..., width:], width + _OWN, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -288,8 +298,8 @@ class BeatStream:
             # Of a beat from before the lead was off for long, the signal is gone.
             if len(self._peaks) >= 2 and self._peaks[-2] >= self._begin:
                 found.append(self._label(rate))
-            self._peaks = self._peaks[-usual - 3 :]
-        keep = int((usual + 4) * _SLOWEST * rate)
+            self._peaks = self._peaks[-usual - _LAGS - 1 :]
+        keep = int((usual + _LAGS + 2) * _SLOWEST * rate)
         self._begin += max(0, len(self._signal) - keep)
         self._signal = self._signal[-keep:]
         return found

@@ -3,7 +3,7 @@
 - Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's
   normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one,
   and a pause may follow. So any normal beat of any patient can be made one.
-- In atrial fibrillation normal beats come at any time, and are no ectopic ones.
+- In atrial fibrillation normal beats come at any time, mostly faster, and are no ectopic ones.
 """
 
 from dataclasses import replace
@@ -16,9 +16,10 @@ from lstm_apps.features.beats import before_each
 SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
 EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
 FIBRILLATION = 0.003  # chance at each beat that atrial fibrillation begins
-_EPISODE = (50, 150)  # beats that it lasts
-_FIBRILLATING = 0.2  # standard deviation of the logarithm of its intervals
-_INTERVALS = (0.5, 1.8)  # the shortest and longest of them, as parts of the usual one
+_EPISODE = (50, 300)  # beats that it lasts
+_TEMPO = (0.6, 1.1)  # its intervals on the whole, as parts of the usual one: it is faster for the most part
+_FIBRILLATING = 0.22  # standard deviation of the logarithm of its intervals
+_INTERVALS = (0.4, 1.8)  # the shortest and longest of them, as parts of the usual one
 _REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
 _USUAL = 16  # beats before that make the usual interval
 # Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
@@ -41,17 +42,18 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
     found = np.diff(record.peaks)
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
     normal = record.labels == "N"
-    factor, fibrillating = 1.0, 0
+    factor, tempo, fibrillating = 1.0, 1.0, 0
     usuals = before_each(found, _USUAL, np.median)
     for i in range(1, len(found)):  # neither the first beat nor the last one
         usual = float(usuals[i])
         regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
         if not fibrillating and rng.random() < FIBRILLATION:
-            fibrillating = int(rng.integers(*_EPISODE))
+            fibrillating, tempo = int(rng.integers(*_EPISODE)), rng.uniform(*_TEMPO)
         if fibrillating:
             fibrillating -= 1
             if regular and normal[i - 1] and normal[i]:
-                wanted[i - 1] = usual * np.clip(np.exp(rng.normal(0, _FIBRILLATING)), *_INTERVALS)
+                drawn = tempo * np.exp(rng.normal(0, _FIBRILLATING))
+                wanted[i - 1] = usual * np.clip(drawn, *_INTERVALS)
         elif not (regular and normal[i - 1 : i + 2].all()):
             continue
         elif rng.random() < (GO_ON if early[i - 1] else SHARE):
