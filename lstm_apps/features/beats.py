@@ -137,9 +137,9 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
 
 
 def _unsteadiness(intervals: np.ndarray, count: int) -> np.ndarray:
-    """(beats,): the median change of the logarithm of the last `count` intervals before each beat, against the
-    one before, the second before or the third before, whichever changes least. So a rhythm in twos or threes,
-    where every second or third beat is ectopic, is steady, and atrial fibrillation is not."""
+    """(beats,): by how much the logarithms of the last `count` intervals before each beat differ from those
+    one, two or three before them: the median, of whichever is least. So a rhythm in twos or threes, where
+    every second or third beat is ectopic, is steady, and atrial fibrillation is not."""
     logs = np.log(intervals)
     changes = [np.abs(logs - np.concatenate([logs[:lag], logs])[: len(logs)]) for lag in range(1, _LAGS + 1)]
     return np.min([before_each(c, count, np.median) for c in changes], axis=0)
