@@ -35,7 +35,7 @@ class BeatWindow:
 DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
-RHYTHM = 9
+RHYTHM = 10
 _LAGS = 3  # beats after which a rhythm may repeat itself
 
 
@@ -111,7 +111,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual = before_each(after, window.usual, np.median)
+    usual, spread = (before_each(after, window.usual, statistic) for statistic in (np.median, np.std))
 
     def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return 2 * np.clip(np.log(one / other), -window.ratio, window.ratio)
@@ -128,6 +128,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
         ratio(before, after),
         ratio(before, second),
         usual - 0.8,
+        5 * spread / usual,
         10 * np.minimum(_unsteadiness(after, window.usual), window.ratio),
         2 * (1 - together),
         2 * np.log(length(shape) / length(template)),
@@ -171,9 +172,9 @@ def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarra
 
 
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
-# which a few training patients teach nothing: the shape itself and the usual interval.
-_OWN = 4  # of the rhythm
-SEEN = WINDOW + RHYTHM - 1
+# which a few training patients teach nothing: the shape itself, the usual interval and its spread.
+_OWN = (4, 5)  # of the rhythm
+SEEN = WINDOW + RHYTHM - len(_OWN)
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
 _SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beats of
@@ -182,7 +183,7 @@ _SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beat
 def seen(table: np.ndarray) -> np.ndarray:
     """What the classifier reads of a table, (..., columns less shape and `_OWN`)."""
     width = (table.shape[-1] - RHYTHM) // 2
-    return np.delete(table[..., width:], width + _OWN, axis=-1)
+    return np.delete(table[..., width:], [width + i for i in _OWN], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,13 @@ class BeatFeatures:
     @classmethod
     def from_dict(cls, data: dict) -> Self:
         values = {k: tuple(v) for k, v in data.items() if k != "window"}
-        return cls(**values, window=BeatWindow(**data["window"]))
+        features = cls(**values, window=BeatWindow(**data["window"]))
+        read, known = len(features.mean), features.window.width + RHYTHM - len(_OWN)
+        if read != known:
+            raise InputError(
+                f"The model reads {read} numbers of a beat, not {known}: another version made it; train anew."
+            )
+        return features
 
 
 class BeatStream:

@@ -257,6 +257,7 @@ class BeatExamples:
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
         parts = [self._part(i, rng) for i in indices]
+        beats = seen(np.stack([b.table for b in parts]))
         labels = np.stack([b.labels for b in parts])
         targets = np.array([CLASSES.index(x) if x in CLASSES else 0 for x in labels.ravel()], np.int32)
         weights = np.array(
@@ -264,7 +265,7 @@ class BeatExamples:
         )  # Q counts nothing
         shape = (*labels.shape, 1)
         return (
-            {"beats": np.stack([seen(b.table) if rng is None else _varied(b.table, rng) for b in parts])},
+            {"beats": beats if rng is None else np.stack([_varied(b, rng) for b in beats])},
             {"member_logits": targets.reshape(shape).repeat(MEMBERS, axis=2)},
             {"member_logits": weights.reshape(shape).repeat(MEMBERS, axis=2)},
         )
@@ -313,13 +314,13 @@ def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
     return scores([b.record for b in test], annotated, detected)
 
 
-def _varied(table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What is seen of a table, in another recording."""
-    shape, rhythm = table[:, : 2 * WINDOW], table[:, 2 * WINDOW :]
+def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What is seen of beats, in another recording."""
+    shape, rhythm = beats[:, :WINDOW], beats[:, WINDOW:]
     shape = shape * np.exp(rng.normal(0, _GAIN)) * (-1 if rng.random() < _UPSIDE_DOWN else 1)
     shape = shape + rng.normal(0, _NOISE * rng.random(), shape.shape)
     rhythm = rhythm + rng.normal(0, _RHYTHM_NOISE, rhythm.shape)
-    return seen(np.concatenate([shape, rhythm], axis=1)).astype(np.float32)
+    return np.concatenate([shape, rhythm], axis=1).astype(np.float32)
 
 
 def _leads(path: Path) -> list[Beats]:

@@ -8,7 +8,7 @@
 from pathlib import Path
 from typing import Any
 
-from lstm_apps.errors import ModelFileError
+from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json
 from lstm_apps.runtime.engines import Stream, is_step, open_engine
 
@@ -35,6 +35,8 @@ class Model:
         try:
             self._features = from_json(metadata["features"])
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
+        except InputError as error:
+            raise ModelFileError(f"{path}: {error}") from error
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
 
