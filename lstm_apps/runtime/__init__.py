@@ -36,7 +36,9 @@ class Model:
             self._features = from_json(metadata["features"])
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
         except InputError as error:
-            raise ModelFileError(f"{path}: {error}") from error
+            raise ModelFileError(
+                f"{path}: its metadata are damaged or of another version: {error}"
+            ) from error
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
 
