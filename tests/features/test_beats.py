@@ -198,7 +198,6 @@ def test_a_stream_reads_of_each_beat_what_is_read_of_the_whole():
     peaks = PeakDetector(RATE).all(SIGNAL)
     whole = seen(beat_table(SIGNAL, RATE, peaks))
     assert len(model.read) > 250
-    # All but the baseline, which at the end of what has come is of less.
     np.testing.assert_allclose(model.read, whole[: len(model.read)], atol=1e-3)
 
 

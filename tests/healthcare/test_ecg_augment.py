@@ -54,7 +54,7 @@ def test_in_atrial_fibrillation_normal_beats_come_at_any_time_and_stay_normal(mo
     found_at = np.flatnonzero(moved)
     assert np.median(np.diff(found_at)) == 1  # in stretches
     tempo = np.log(now[moved] / before[moved])
-    assert -0.5 < tempo.mean() < 0.1  # mostly faster
+    assert -0.4 < tempo.mean() < -0.05  # mostly faster
     # From one beat to the next it changes as two draws do from each other.
     changes = np.diff(tempo)[np.diff(found_at) == 1]
     assert np.std(changes) == pytest.approx(0.22 * 2**0.5, rel=0.2)
