@@ -35,8 +35,9 @@ class BeatWindow:
 DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
 # What a beat has beside its shape: rhythm and likeness to the usual beat.
-RHYTHM = 10
+RHYTHM = 11
 _LAGS = 3  # beats after which a rhythm may repeat itself
+_LONG = 0.95  # quantile of the intervals before a beat that is called their long one
 
 
 def beat_table(
@@ -111,7 +112,9 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual, spread = (before_each(after, window.usual, statistic) for statistic in (np.median, np.std))
+    usual, spread, long = (
+        before_each(after, window.usual, statistic) for statistic in (np.median, np.std, _long)
+    )
 
     def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return 2 * np.clip(np.log(one / other), -window.ratio, window.ratio)
@@ -125,6 +128,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
     columns = [
         ratio(before, usual),
         ratio(after, usual),
+        ratio(before, long),
         ratio(before, after),
         ratio(before, second),
         usual - 0.8,
@@ -135,6 +139,11 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
         2 * np.ptp(shape, axis=1) - 2,
     ]
     return np.stack(columns, axis=1)
+
+
+def _long(intervals: np.ndarray, axis: int) -> np.ndarray:
+    """How long intervals get: in a steady rhythm hardly longer than the usual one, in others much."""
+    return np.quantile(intervals, _LONG, axis=axis)
 
 
 def _unsteadiness(intervals: np.ndarray, count: int) -> np.ndarray:
@@ -173,7 +182,7 @@ def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarra
 
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
 # which a few training patients teach nothing: the shape itself, the usual interval and its spread.
-_OWN = (4, 5)  # of the rhythm
+_OWN = (5, 6)  # of the rhythm
 SEEN = WINDOW + RHYTHM - len(_OWN)
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32

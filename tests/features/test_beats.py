@@ -51,7 +51,7 @@ def test_a_beat_knows_nothing_after_the_next_one():
 
 def test_early_and_strange_beats_stand_out():
     before = TABLE[:, 2 * WINDOW]
-    unlike = TABLE[:, 2 * WINDOW + 7]
+    unlike = TABLE[:, 2 * WINDOW + 8]
     kinds = KINDS[:-1]
     assert before[kinds == "S"][5:].mean() < -0.5 < before[kinds == "N"].mean()
     assert unlike[kinds == "V"].mean() > 1 > unlike[kinds == "N"].mean()
@@ -59,9 +59,9 @@ def test_early_and_strange_beats_stand_out():
 
 def test_what_is_read_of_a_rhythm_is_the_same_in_a_slower_heart():
     slower = beat_table(SIGNAL, 0.8 * RATE, PEAKS)  # each interval a quarter longer
-    own = 2 * WINDOW + 4  # the usual interval
+    own = 2 * WINDOW + 5  # the usual interval
     assert np.median(slower[:, own] - TABLE[:, own]) > 0.1
-    ratios, same = seen(slower)[:, WINDOW : WINDOW + 4], seen(TABLE)[:, WINDOW : WINDOW + 4]
+    ratios, same = seen(slower)[:, WINDOW : WINDOW + 5], seen(TABLE)[:, WINDOW : WINDOW + 5]
     np.testing.assert_allclose(ratios, same, atol=1e-5)
     assert seen(TABLE).shape == (299, SEEN)
     for column in (*range(WINDOW), own, own + 1):
@@ -86,7 +86,7 @@ def test_in_bigeminy_normal_beats_look_usual_and_ectopic_ones_do_not():
     normal, ectopic = (SIGNAL[p - 100 : p + 150] for p in (PEAKS[KINDS == "N"][50], PEAKS[KINDS == "V"][1]))
     two = np.concatenate([normal, ectopic[40:], np.full(40, ectopic[-1])])  # it comes early, then a pause
     signal, peaks = np.tile(two, 60), (500 * np.arange(60)[:, None] + [100, 310]).ravel()
-    unlike = beat_table(signal, RATE, peaks)[40:, 2 * WINDOW + 7]
+    unlike = beat_table(signal, RATE, peaks)[40:, 2 * WINDOW + 8]
     assert unlike[::2].max() < 0.05 < 0.5 < unlike[1::2].min()
 
 
@@ -96,7 +96,7 @@ def test_how_long_a_pause_is_does_not_matter():
     signal = np.tile(SIGNAL[PEAKS[KINDS == "N"][50] + np.arange(-100, 150)], 60)
     one, two = (beat_table(signal, RATE, np.delete(normal, lost)) for lost in ([41], [41, 42]))
     np.testing.assert_allclose(two[40], one[40], atol=1e-5)  # before the pause
-    ratios = slice(2 * WINDOW, 2 * WINDOW + 4)
+    ratios = slice(2 * WINDOW, 2 * WINDOW + 5)
     np.testing.assert_array_equal(two[41, ratios], one[41, ratios])  # after it
     assert one[41, 2 * WINDOW] == pytest.approx(0.7)  # it comes late
 
@@ -105,12 +105,16 @@ def features():
     return BeatFeatures.fit(("N", "S", "V", "F"), [TABLE])
 
 
-def unsteadiness(intervals):
-    """Of a heart of one shape, once its rhythm is known."""
+def rhythm(intervals):
+    """(beats, RHYTHM) of a heart of one shape, once its rhythm is known."""
     peaks = np.cumsum([100, *np.rint(np.array(intervals) * RATE).astype(int)])
     signal = np.zeros(peaks[-1] + 100)
     signal[peaks] = 1.0
-    return beat_table(signal, RATE, peaks)[40:, 2 * WINDOW + 6]
+    return beat_table(signal, RATE, peaks)[40:, 2 * WINDOW :]
+
+
+def unsteadiness(intervals):
+    return rhythm(intervals)[:, 7]
 
 
 def test_only_a_rhythm_that_does_not_repeat_itself_is_unsteady():
@@ -122,6 +126,16 @@ def test_only_a_rhythm_that_does_not_repeat_itself_is_unsteady():
     premature[::8] *= 0.7
     fibrillating = np.exp(rng.normal(0, 0.22, 200))
     assert unsteadiness(premature).max() < 1 < 1.2 < unsteadiness(fibrillating).min()
+
+
+def test_an_interval_is_measured_by_the_usual_one_and_by_the_long_one():
+    steady = rhythm([0.8] * 80)
+    np.testing.assert_allclose(steady[:, [0, 2]], 0, atol=1e-6)
+    with_pauses = rhythm(([0.8] * 7 + [1.0]) * 12)[1:]
+    late = with_pauses[:, 0] > 0.1
+    np.testing.assert_allclose(with_pauses[late][:, 0], 2 * np.log(1.0 / 0.8), rtol=1e-3)
+    np.testing.assert_allclose(with_pauses[late][:, 2], 0, atol=1e-3)
+    np.testing.assert_allclose(with_pauses[~late][:, 2], 2 * np.log(0.8 / 1.0), rtol=1e-3)
 
 
 def test_json_round_trip():
