@@ -24,25 +24,18 @@ S_SENSITIVITY = Metric(
     "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
 )
 S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are; Q does not count")
+ANNOTATED = (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)  # as `_of` has them
 # Without the one patient who has nine tenths of the S beats.
 WITHOUT_232 = tuple(
     replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
-    for metric in (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)
+    for metric in ANNOTATED
 )
 FROM_SIGNAL = Metric(
     "macro F1 from the signal",
     "higher",
     "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
 )
-METRICS = (
-    MACRO_F1,
-    V_SENSITIVITY,
-    V_PREDICTIVITY,
-    S_SENSITIVITY,
-    S_PREDICTIVITY,
-    *WITHOUT_232,
-    FROM_SIGNAL,
-)
+METRICS = (*ANNOTATED, *WITHOUT_232, FROM_SIGNAL)
 Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
 _ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # what beats are, and what they are called
 
@@ -51,22 +44,22 @@ def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequ
     """The metrics of beats whose place is known, and `FROM_SIGNAL` of those that were found: there NONE is
     what an invented beat is, and what a missed one was called."""
     tables = np.array([_confusion(*labelled) for labelled in annotated])
-    whole = _of(tables.sum(axis=0))
-    drawn = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
-    found = {
-        name: Estimate.over(value, [d[name] for d in drawn])
-        for name, value in whole.items()
+    found = _estimates(tables, ANNOTATED)
+    if "232" in records and len(records) > 1:
+        found |= _estimates(tables[[r != "232" for r in records]], WITHOUT_232)
+    of_detected = np.array([_confusion(*labelled) for labelled in detected])
+    return found | _estimates(of_detected, (FROM_SIGNAL,))
+
+
+def _estimates(tables: np.ndarray, metrics: Sequence[Metric]) -> Scores:
+    """Of (patients, rows, columns) confusion matrices the numbers of `_of`, but for those of nothing; called
+    as `metrics`, which may be fewer."""
+    draws = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
+    return {
+        metric.name: Estimate.over(value, [d[i] for d in draws])
+        for i, (metric, value) in enumerate(zip(metrics, _of(tables.sum(axis=0)), strict=False))
         if np.isfinite(value)
     }
-    if "232" in records and len(records) > 1:
-        left = _of(tables[[r != "232" for r in records]].sum(axis=0))
-        for metric, value in zip(WITHOUT_232, left.values(), strict=True):
-            if np.isfinite(value):
-                found[metric.name] = Estimate(value)
-    of_detected = np.sum([_confusion(*labelled) for labelled in detected], axis=0)
-    if np.isfinite(value := _of(of_detected)[MACRO_F1.name]):
-        found[FROM_SIGNAL.name] = Estimate(value)
-    return found
 
 
 def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -74,8 +67,8 @@ def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.array([[((true == t) & (found == f)).sum() for f in _COLUMNS] for t in _ROWS])
 
 
-def _of(table: np.ndarray) -> dict[str, float]:
-    """The metrics of a confusion matrix; NaN where there is nothing to count."""
+def _of(table: np.ndarray) -> tuple[float, ...]:
+    """`ANNOTATED` of a confusion matrix; NaN where there is nothing to count."""
     table = table.copy()
     table[_ROWS.index("Q")] = table[_ROWS.index("F"), _COLUMNS.index("V")] = 0
     hit, true, called = (
@@ -83,11 +76,6 @@ def _of(table: np.ndarray) -> dict[str, float]:
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity, predictivity, f1 = hit / true, hit / called, 2 * hit / (true + called)
-    place = {c: i for i, c in enumerate(CLASSES)}
-    return {
-        MACRO_F1.name: float(np.mean([f1[place[c]] for c in SCORED])),
-        V_SENSITIVITY.name: float(sensitivity[place["V"]]),
-        V_PREDICTIVITY.name: float(predictivity[place["V"]]),
-        S_SENSITIVITY.name: float(sensitivity[place["S"]]),
-        S_PREDICTIVITY.name: float(predictivity[place["S"]]),
-    }
+    n, s, v = (CLASSES.index(c) for c in SCORED)
+    macro = f1[[n, s, v]].mean()
+    return float(macro), *(float(x[c]) for c in (v, s) for x in (sensitivity, predictivity))

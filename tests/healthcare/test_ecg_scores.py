@@ -32,3 +32,16 @@ def test_fusion_beats_called_v_and_unknown_beats_are_no_mistake(kind, called):
 def test_all_others_are(kind, called):
     found = of(np.append(TRUE, kind), np.append(CALLED, called))
     assert found["macro F1"] < of(TRUE, CALLED)["macro F1"]
+
+
+def test_patients_are_drawn_for_the_intervals_of_all_and_of_those_without_232():
+    """232, whose beats are all called right, lifts every metric, and is in none of those without him."""
+    right, others = (TRUE, TRUE), [(TRUE, CALLED), (TRUE, np.array(list("NNNNNNSSVVNN")))]
+    names, parts = ["232", "a", "b"], [right, *others]
+    found, left = scores(names, parts, parts), scores(names[1:], others, others)
+    for name in ("macro F1", "V sensitivity", "S predictivity"):
+        assert found[f"{name} without 232"] == left[name]
+        low, high = found[name].interval
+        assert low <= found[name].value <= high == 1
+        assert left[name].value < found[name].value
+    assert found["macro F1 from the signal"] == found["macro F1"]
