@@ -6,6 +6,7 @@ over all.
 
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 
 from lstm_apps.data import sources
@@ -15,7 +16,7 @@ from lstm_apps.features.peaks import PeakDetector
 
 def main(folder: Path) -> None:
     rows = {}
-    for path in list_records(folder):
+    for path in chain.from_iterable(list_records(folder).values()):
         record = read_record(path)
         found = PeakDetector(record.rate).all(record.signal)
         rows[record.name] = int((record.match(found) >= 0).sum()), len(record.peaks), len(found)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
@@ -33,8 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # an input error is a sentence, any other a plain traceback
 )
-out = Console()
-err = Console(stderr=True)
+# Names and paths may have any signs: brackets are no markup.
+out = Console(markup=False, emoji=False)
+err = Console(markup=False, emoji=False, stderr=True)
 
 # What `quickstart` makes, and what the README shows.
 QUICKSTART = "energy"
@@ -75,7 +77,7 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
         print(json.dumps(rows, indent=2))
         return
     for row in rows:
-        out.print(f"[bold]{row['name']}[/bold] ({row['domain']}): {row['task']}")
+        out.print(Text.assemble((row["name"], "bold"), f" ({row['domain']}): {row['task']}"))
         out.print(f"    metric {row['metric']}, dataset {row['dataset']}", highlight=False)
         out.print(f"    against {', '.join(row['baselines'])}", highlight=False)
         out.print(f"    own data: {row['own data']}", highlight=False)
@@ -101,7 +103,7 @@ def list_data(context: typer.Context) -> None:
     if context.invoked_subcommand:
         return
     for s in sources.SOURCES.values():
-        out.print(f"[bold]{s.name}[/bold]: {s.summary}")
+        out.print(Text.assemble((s.name, "bold"), f": {s.summary}"))
         out.print(f"    {s.origin}; {s.licence}; {'here' if s.present else 'to be fetched'}", highlight=False)
 
 
@@ -256,7 +258,7 @@ def benchmark(
     out.print(benchmark_table(rows, [m.name for m in run.application.metrics]))
     for row in rows:
         if "reason" in row:
-            out.print(f"{row['file']} in {row['runtime']}: {row['reason']}", markup=False, highlight=False)
+            out.print(f"{row['file']} in {row['runtime']}: {row['reason']}", highlight=False)
 
 
 @app.command()
@@ -274,7 +276,7 @@ def predict(
     path = Path(raw)
     there = is_file(path) or is_folder(path)
     if not there and path.suffix and len(raw.split()) == 1:
-        _tell(f"There is no file {raw}: this is taken as a text.")
+        _tell(f"There is no file {raw}: the words themselves are taken as the input.")
     answer = model.predict(path if there else raw)
     if as_json:
         print(json.dumps(_plain(answer)))
@@ -296,7 +298,7 @@ def quickstart(
 
     begun = time.monotonic()
     task = application.get(QUICKSTART)
-    out.print(f"[bold]{task.name}[/bold]: {task.summary}.")
+    out.print(Text.assemble((task.name, "bold"), f": {task.summary}."))
     run, data = _train(
         Config.of(task, "quick"), folder or _new_folder("quickstart"), False, ["onnx", "tflite"]
     )
@@ -315,7 +317,7 @@ def quickstart(
 
 def _tell(line: str) -> None:
     """A line to copy from, as it is."""
-    err.print(line, soft_wrap=True, markup=False, highlight=False)
+    err.print(line, soft_wrap=True, highlight=False)
 
 
 def _train(config, folder: Path, resume: bool, formats: list[str]):

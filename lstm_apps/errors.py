@@ -21,7 +21,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not among `known`, with the nearest one as a hint."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."
     return InputError(f"Unknown {kind} {name!r}. {hint}")
 
 

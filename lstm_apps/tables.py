@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from lstm_apps.application import MODEL
 
@@ -34,6 +35,8 @@ def interval(interval: tuple[float, float] | None) -> str:
 
 def lead_of(lead: dict[str, Any]) -> str:
     """How far the model is ahead, or behind."""
+    if lead["value"] == 0:
+        return f"{MODEL} is level with {lead['over']}"
     sign, place = (-1, "behind") if lead["value"] < 0 else (1, "ahead of")
     by = f"{MODEL} is {place} {lead['over']} by {abs(lead['value']):.4f}"
     if lead["interval"] is None:
@@ -87,7 +90,7 @@ def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
     for row in rows:
         size, fused = f"{row['size_bytes'] / 1e3:.0f} kB", "yes" if row["fused"] else "no"
         if "reason" in row:
-            table.add_row(row["file"], row["runtime"], size, fused, "[dim]not measured[/dim]")
+            table.add_row(row["file"], row["runtime"], size, fused, Text("not measured", "dim"))
             continue
         metric = next((m for m in metrics if m in row["metrics"]), None)
         table.add_row(

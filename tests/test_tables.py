@@ -4,12 +4,12 @@ from io import StringIO
 
 from rich.console import Console
 
-from lstm_apps.tables import benchmark_table, folds_table
+from lstm_apps.tables import answer_table, benchmark_table, folds_table
 
 
 def shown(table) -> list[list[str]]:
     """The cells of each row."""
-    console = Console(width=200, record=True, file=StringIO())
+    console = Console(width=200, record=True, file=StringIO(), markup=False, emoji=False)  # as the CLI's
     console.print(table)
     lines = [line for line in console.export_text().splitlines() if line.startswith("│")]
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
@@ -34,3 +34,9 @@ def test_files_in_runtimes_have_the_first_metric_they_can():
     first, second = shown(benchmark_table(rows, ["first", "second", "later"]))
     assert first[1:] == ["here", "2 kB", "yes", "1.00 ms", "2.00 ms", "1.0e-07", "second 0.7500", ""]
     assert second[4] == "not measured"
+
+
+def test_words_in_brackets_are_words():
+    answer = {"word": "[b]", "probabilities": {"[b]": 0.5, "[/b] :bug:": 0.25}}
+    shown_rows = shown(answer_table(answer, {"application": "a", "unit": "", "notice": ""}))
+    assert shown_rows == [["word", "[b]"], ["probabilities", "[b]: 0.5000, [/b] :bug:: 0.2500"]]

@@ -1,5 +1,6 @@
 """ECG records with annotated beats, in the WFDB format of PhysioNet."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from lstm_apps.errors import InputError, first_line, naming
 from lstm_apps.features.beats import read_ecg
 
 NEAR = 0.15  # seconds
-LAYOUT = "a folder of WFDB records, each with beats annotated in a file of the ending .atr"
+LAYOUT = (
+    "a folder of WFDB records, each of another patient and with beats annotated in a file of the ending "
+    ".atr; several records of one patient stand in a subfolder"
+)
 # ANSI/AAMI EC57: what PhysioNet's symbols of beats count as.
 AAMI = {
     **dict.fromkeys("NLRej", "N"),  # from the sinus node, with or without bundle branch block
@@ -107,39 +111,54 @@ def _nearest(places: np.ndarray, to: np.ndarray) -> np.ndarray:
     return np.where(to - places[before] <= places[after] - to, before, after)
 
 
-def list_records(folder: Path) -> list[Path]:
-    """The records of a folder that have annotations, without ending, in the order of their names."""
+def list_records(folder: Path) -> dict[str, list[Path]]:
+    """The annotated records of each patient, without ending, in the order of their names: patients are
+    subfolders, or, where there are none, records."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
-    found = sorted(f.with_suffix("") for f in folder.glob("*.hea") if f.with_suffix(".atr").is_file())
+    found: dict[str, list[Path]] = {}
+    for file in sorted((*folder.glob("*.hea"), *folder.glob("*/*.hea"))):
+        if file.with_suffix(".atr").is_file():
+            patient = file.stem if file.parent == folder else file.parent.name
+            found.setdefault(patient, []).append(file.with_suffix(""))
     if not found:
         raise InputError(f"{folder} holds no annotated record, expected {LAYOUT}.")
     return found
 
 
-def leads(path: Path) -> int:
-    """How many leads a record has."""
+def leads(path: Path) -> list[int]:
+    """The leads of a record: its channels of the unit that the first one has."""
     import wfdb
 
-    return wfdb.rdheader(str(path)).n_sig
+    units = wfdb.rdheader(str(path)).units
+    return [i for i, unit in enumerate(units) if unit == units[0]]
 
 
 def read_record(path: Path, lead: int = 0) -> EcgRecord:
-    """One lead of a record, and the annotated beats."""
+    """One lead of a record, and the annotated beats; those outside the signal are left out.
+
+    Raises:
+        InputError: No record, a lead that is flat, no annotations that can be read, or hardly any.
+    """
     import wfdb
 
     try:
         signal, rate = read_ecg(path, lead)
     except InputError as error:
         raise naming(path, error) from error
+    if not np.ptp(signal):
+        raise InputError(f"{path} is flat in lead {lead + 1}: that is no ECG.")
     try:
         found = wfdb.rdann(str(path), "atr")
     except Exception as error:  # wfdb raises whatever its parsing meets
         raise InputError(f"The annotations of {path} cannot be read: {first_line(error)}") from error
     beats = [i for i, symbol in enumerate(found.symbol) if symbol in AAMI]
     labels = np.array([AAMI[found.symbol[i]] for i in beats])
-    peaks = np.asarray(found.sample)[beats].astype(np.int64)
+    # Annotations may have a time scale of their own.
+    peaks = np.rint(np.asarray(found.sample)[beats] * (rate / (found.fs or rate))).astype(np.int64)
     inside = (peaks >= 0) & (peaks < len(signal))
+    if not inside.all():
+        warnings.warn(f"{path}: {(~inside).sum()} beats are annotated outside of the signal.", stacklevel=2)
     if inside.sum() < 3:
         raise InputError(f"{path} has {inside.sum()} annotated beats, expected three at least.")
     return EcgRecord(path.name, lead, signal, rate, peaks[inside], labels[inside])

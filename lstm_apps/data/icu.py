@@ -20,12 +20,13 @@ from lstm_apps.features.readings import (
     tell_unknown,
 )
 from lstm_apps.features.table import NEVER, read_parquet
-from lstm_apps.features.vitals import GAP
+from lstm_apps.features.vitals import GAP, NEEDED
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
     "patient, time, variable and value, where variables are CLIF's vital signs "
-    f"({', '.join(NAMES)}) and, as events without a value, death and transfer_up"
+    f"({', '.join(NAMES)}; without {', '.join(NEEDED)} nothing can be asked) and, as events without a value, "
+    "death and transfer_up"
 )
 _LEVELS = {"ward": 0, "stepdown": 1, "icu": 2}
 
@@ -54,6 +55,9 @@ def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict
     """
     whole, left_out = _read_clif(path) if path.is_dir() else _read_csv(path, columns)
     stays = [part for stay in _until_death(whole) for part in _without_gaps(stay)]
+    if left_out:
+        counts = ", ".join(f"{count} of {name}" for name, count in left_out.items())
+        warnings.warn(f"Readings that cannot be are left out: {counts}.", stacklevel=2)
     if not stays:
         raise InputError(f"{path} has no readings of vital signs that could be real; expected {LAYOUT}.")
     return stays, left_out
@@ -81,7 +85,7 @@ def _without_gaps(stay: Stay) -> Iterator[Stay]:
 def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
     patients, seconds, names, values = read_rows(path, columns)
     if (patients == "").any():
-        raise InputError(f"{path} must say of every row which patient it is of: column {columns['patient']}.")
+        raise InputError(f"{path} must say which patient a row is of: column {columns['patient']}.")
     tell_unknown(names)
     stays = []
     for patient in dict.fromkeys(patients.tolist()):

@@ -1,6 +1,7 @@
 """Recordings of single words in a folder, and who spoke them."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,8 @@ from lstm_apps.features.audio import read_audio
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 LAYOUT = (
-    "a folder with a subfolder of sound files a word (`yes/anna_0.wav`; the speaker is what stands before "
-    "`_nohash_` or `_` and a number), or one of files named `word_speaker_number.wav`"
+    "a folder with a subfolder of sound files a word (`yes/anna_0.wav` or `yes/yes_anna_0.wav`; the speaker "
+    "is what stands before `_nohash_` or `_` and a number), or one of files named `word_speaker_number.wav`"
 )
 _SHORTEST = 0.05  # seconds
 _FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>.+)_(?P<take>\d+)")
@@ -63,13 +64,20 @@ def list_recordings(folder: Path) -> list[Recording]:
 
 def _files(folder: Path) -> list[Path]:
     """The sound files of a folder and its subfolders, in the order of their names. Folders called
-    `_...`, which hold background noise and the like, are left out."""
+    `_...`, which hold background noise and the like, are left out; so are folders in subfolders, which is
+    told."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
+    if deeper := _sounds(folder, "[!_.]*/[!_.]*/**/*"):
+        warnings.warn(
+            f"{len(deeper)} sound files, as {deeper[0]}, lie too deep and are not read.", stacklevel=2
+        )
+    return _sounds(folder, "*") + _sounds(folder, "[!_.]*/*")
+
+
+def _sounds(folder: Path, pattern: str) -> list[Path]:
     return sorted(
-        f
-        for f in (*folder.glob("*"), *folder.glob("[!_.]*/*"))
-        if f.suffix.lower() in ENDINGS and not f.name.startswith(".")
+        f for f in folder.glob(pattern) if f.suffix.lower() in ENDINGS and not f.name.startswith(".")
     )
 
 
@@ -88,10 +96,13 @@ def _recording(folder: Path, file: Path) -> Recording:
         raise InputError(f"{file} says neither its word nor its speaker, expected {LAYOUT}.")
     named = match.groupdict() if match else {"speaker": ""}
     label = file.parent.name if nested else named["label"]
+    speaker = named["speaker"]
+    if nested:  # `yes/yes_anna_0.wav`, `yes/yes_0.wav`
+        speaker = "" if speaker == label else speaker.removeprefix(f"{label}_")
     return Recording(
         file=file,
         label=label,
-        speaker="" if nested and named["speaker"] == label else named["speaker"],  # `yes/yes_0.wav`
+        speaker=speaker,
         take=int(named.get("take", 0)),
         rate=about.samplerate,
         seconds=about.frames / about.samplerate,

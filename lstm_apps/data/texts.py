@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.text import check_text, is_read
 
 LAYOUT = (
     "CSV with a header, JSON lines or a JSON array: a column of texts, one of scores from -4 to 4 or of "
     "labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is nothing else), and, if"
-    " there is one, a column of the documents they are from"
+    " there is one, a column of the documents they are from, and one of weights (a text of less than 1 is "
+    "only to learn from)"
 )
 _LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
 _BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
@@ -45,7 +47,7 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
             which may be missing.
 
     Raises:
-        InputError: No table, a missing column, a score that is none.
+        InputError: No table, a missing column, a score that is none, a text that cannot be one; no text.
     """
     rows = list(_rows(path))
     for number, row in rows:
@@ -68,7 +70,11 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
         where = f"{path}, row {number}"
         document = row.get(columns["document"])
         text = " ".join(str(row[columns["text"]]).split())
-        if any(c.isprintable() and not c.isspace() for c in text):
+        try:
+            check_text(text)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        if is_read(text):
             found.append(
                 Sentence(
                     text,
@@ -77,6 +83,8 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
                     _weight(row.get(columns["weight"]), where),
                 )
             )
+    if not found:
+        raise InputError(f"{path} holds no text; expected {LAYOUT}.")
     return found
 
 
@@ -123,7 +131,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict]]:
             yield from enumerate(map(json.loads, filter(str.strip, text.split("\n"))), 1)
         else:
             yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error, zlib.error) as error:
+    except (OSError, EOFError, RecursionError, ValueError, csv.Error, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is no table of texts: {first_line(error)}") from error

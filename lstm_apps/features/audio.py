@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.errors import InputError, first_line
+from lstm_apps.errors import InputError, first_line, naming
 from lstm_apps.features.raw import as_array, is_file
 
 _LONGEST = 6 * 3600  # seconds; more is a mistake, and would fill the memory
@@ -38,13 +38,20 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
 
 def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:
     """As `read_audio`, at the rate it has: mono samples, and their rate."""
-    found: Any
     if isinstance(raw, str | Path):
-        samples, found = _read_file(Path(raw))
-    elif isinstance(raw, tuple) and len(raw) == 2 and np.ndim(raw[1]) == 0:
+        try:
+            return _as_mono(*_read_file(Path(raw)))
+        except InputError as error:
+            raise naming(Path(raw), error) from error
+    if isinstance(raw, tuple) and len(raw) == 2 and np.ndim(raw[1]) == 0:
         samples, found = as_array(raw[0], "Sound"), raw[1]
     else:
         samples, found = as_array(raw, "Sound"), rate
+    return _as_mono(samples, found)
+
+
+def _as_mono(samples: np.ndarray, found: Any) -> tuple[np.ndarray, float]:
+    """Samples of any type and number of channels, checked, and their rate."""
     if samples.dtype.kind not in "iuf":
         raise InputError(f"Sound must be a file's path or an array of numbers, got {samples.dtype}.")
     if samples.ndim not in (1, 2) or not samples.size:
@@ -87,6 +94,8 @@ def _read_file(path: Path) -> tuple[np.ndarray, int]:
         raise
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no sound file that can be read: {first_line(error)}") from error
+    if not len(samples):
+        raise InputError(f"{path} holds no sound.")
     if (there := _share_there(about, len(samples))) < 1:
         warnings.warn(f"{path} is cut off: {there:.0%} of its sound is there, and is read.", stacklevel=2)
     return samples, rate

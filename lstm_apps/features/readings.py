@@ -12,6 +12,7 @@ from lstm_apps.features.raw import is_folder
 from lstm_apps.features.table import (
     NEVER,
     column_names,
+    parse_names,
     parse_numbers,
     parse_times,
     read_columns,
@@ -79,7 +80,8 @@ def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndar
             "value".
 
     Raises:
-        InputError: No table or an empty one, a column missing, a time or value that is none.
+        InputError: No table or an empty one, a column missing, a time or value that is none, a row of no
+            patient where others have one.
     """
     if isinstance(raw, str | Path) and is_folder(Path(raw)):
         return read_clif_vitals(Path(raw))
@@ -97,7 +99,7 @@ def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndar
             stacklevel=2,
         )
     return (
-        np.array([str(c).strip() for c in cells.get(patient, [""] * len(cells[time]))]),
+        parse_names(cells[patient], patient, where) if patient in cells else np.full(len(cells[time]), ""),
         parse_times(cells[time], time, where).astype(np.int64),
         np.array([str(c).strip() for c in cells[variable]]),
         parse_numbers(cells[value], value, where),

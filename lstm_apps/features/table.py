@@ -124,9 +124,7 @@ def parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
     values = np.empty(len(cells), np.float64)
     for row, cell in enumerate(cells, start=1):
         text = cell.strip() if isinstance(cell, str) else cell
-        if text is None or (isinstance(text, str) and text.lower() in ("", "?", "nan", "na", "null")):
-            text = math.nan
-        if type(text).__name__ == "NAType":  # of pandas, which need not be here
+        if _is_missing(text) or (isinstance(text, str) and text.lower() in ("", "?", "nan", "na", "null")):
             text = math.nan
         try:
             values[row - 1] = float(text)
@@ -135,6 +133,19 @@ def parse_numbers(cells: list, column: str, where: str) -> np.ndarray:
         if math.isinf(values[row - 1]):
             raise InputError(f"{where}, row {row}: {column!r} is infinite, expected a number.")
     return values
+
+
+def _is_missing(cell: Any) -> bool:
+    # NAType is of pandas, which need not be here.
+    return cell is None or type(cell).__name__ == "NAType" or (isinstance(cell, float) and math.isnan(cell))
+
+
+def parse_names(cells: list, column: str, where: str) -> np.ndarray:
+    """Cells as text. One that is empty or missing is an InputError that names the row."""
+    names = ["" if _is_missing(c) else str(c).strip() for c in cells]
+    if "" in names:
+        raise InputError(f"{where}, row {names.index('') + 1}: {column!r} is empty.")
+    return np.array(names)
 
 
 NEVER = np.iinfo(np.int64).min
@@ -171,6 +182,8 @@ def _array(column: Any, is_time: bool) -> np.ndarray:
     import pyarrow
 
     if is_time and not pyarrow.types.is_timestamp(column.type):
+        if pyarrow.types.is_integer(column.type):
+            raise TypeError(f"{column.type} as a time: a number may count anything since any day")
         column = column.cast(pyarrow.timestamp("s"))  # of dates and text; an ArrowException for others
     if pyarrow.types.is_timestamp(column.type):
         seconds = column.cast(pyarrow.timestamp("s", column.type.tz), safe=False).cast(pyarrow.int64())

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,9 +14,11 @@ from lstm_apps.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 PADDING, UNKNOWN = 0, 1
+_RULE = "nmt_nfkc_cf"  # how text is normalised: Unicode NFKC, without case
 _LONGEST = 1_000_000  # characters; more is no text that a person would read
 LABELS = ("negative", "positive")
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
+_REPETITION = re.compile(r"(.+?)\1+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -50,7 +52,7 @@ class TextFeatures:
                 hard_vocab_limit=False,  # a small text has fewer pieces
                 byte_fallback=True,
                 character_coverage=0.9995,
-                normalization_rule_name="nmt_nfkc_cf",
+                normalization_rule_name=_RULE,
                 pad_id=PADDING,
                 unk_id=UNKNOWN,
                 bos_id=-1,
@@ -61,7 +63,7 @@ class TextFeatures:
             )
         except RuntimeError as error:
             raise InputError(f"There is too little text to make a vocabulary of: {error}") from error
-        return cls(base64.b64encode(model.getvalue()).decode(), lengths)
+        return cls(base64.b64encode(_without_repetitions(model.getvalue())).decode(), lengths)
 
     @property
     def length(self) -> int:
@@ -80,12 +82,7 @@ class TextFeatures:
     def parts(self, text: str) -> list[list[int]]:
         """The numbers of a text's pieces, all together where they are at most `length`, as in training;
         else those of each sentence, of which one of more than `length` is cut into several."""
-        if not isinstance(text, str):
-            raise InputError(f"A text is a string, got {type(text).__name__}.")
-        if any("\ud800" <= c <= "\udfff" for c in text):
-            raise InputError("The text holds half a character: it was not decoded as the UTF-8 it is not.")
-        if len(text) > _LONGEST:
-            raise InputError(f"The text has {len(text):,} characters, at most {_LONGEST:,} are read.")
+        check_text(text)
         if not text.strip():
             raise InputError("The text is empty.")
         if not (whole := self.processor.encode(text)):
@@ -153,6 +150,42 @@ class TextFeatures:
     @classmethod
     def from_dict(cls, data: dict) -> Self:
         return cls(data["sentencepiece"], tuple(data["lengths"]))
+
+
+def _without_repetitions(model: bytes) -> bytes:
+    """A serialised SentencePiece model that does not use pieces like "!!" or "haha".
+
+    "!!!" as "!!" and "!" is as likely as "!" and "!!"; which one it is, implementations differ in.
+    """
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
+
+    proto = ModelProto.FromString(model)
+    for piece in proto.pieces:
+        if piece.type == piece.NORMAL and _REPETITION.fullmatch(piece.piece):
+            piece.type = piece.UNUSED
+    return proto.SerializeToString()
+
+
+def check_text(text: Any) -> None:
+    """InputError of what is no text, or none that could be read."""
+    if not isinstance(text, str):
+        raise InputError(f"A text is a string, got {type(text).__name__}.")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise InputError("The text holds half a character: it was not decoded as the UTF-8 it is not.")
+    if len(text) > _LONGEST:
+        raise InputError(f"The text has {len(text):,} characters, at most {_LONGEST:,} are read.")
+
+
+def is_read(text: str) -> bool:
+    """Whether anything of a text is left when it is normalised: not of control characters and the like."""
+    return bool(_normaliser().normalize(text).strip("▁ "))
+
+
+@cache
+def _normaliser() -> Any:
+    import sentencepiece
+
+    return sentencepiece.SentencePieceNormalizer(rule_name=_RULE)
 
 
 def _read(path: Path) -> str:

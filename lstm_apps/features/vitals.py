@@ -10,7 +10,8 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.readings import BOUNDS, NAMES, VITALS, Bounds, Readings, read_patients
 
-_HEART_RATE, _MAP, _SPO2 = (NAMES.index(n) for n in ("heart_rate", "map", "spo2"))
+NEEDED = "heart_rate", "map", "spo2"  # without which nothing can be asked
+_HEART_RATE, _MAP, _SPO2 = map(NAMES.index, NEEDED)
 LOW_MAP, LOW_SPO2 = 65.0, 88.0  # below: hypotension, hypoxaemia
 HORIZON = 6  # hours: what a risk is of, and how long an alarm holds
 GAP = 12 * 3600  # seconds without a reading after which a stay has ended
@@ -64,7 +65,8 @@ class HourGrid:
         """A time in an hour that was told already is an InputError."""
         if self._hour is not None and -(-second // 3600) < self._hour:
             raise InputError(
-                f"A reading of {np.datetime64(second, 's')} comes too late: its hour was told already."
+                f"A reading of {np.datetime64(second, 's')} comes too late: its hour was told already. "
+                "After a wrong time, `reset` begins anew."
             )
 
     def end(self) -> list[Hour]:

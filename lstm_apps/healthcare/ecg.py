@@ -1,6 +1,7 @@
 """`ecg`: is a heartbeat normal, or did it begin in the wrong place? For research, not a medical device."""
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -52,9 +53,9 @@ _DRAWS = 4000  # examples over which is counted how often that shows S beats
 
 @dataclass(frozen=True)
 class Beats:
-    """The beats of a record, or of a part of it, as a table."""
+    """The beats of a lead of a record, or of a part of it, as a table."""
 
-    record: str
+    patient: str
     table: np.ndarray  # (beats, columns), as `beat_table`
     labels: np.ndarray  # (beats,)
     source: EcgRecord
@@ -106,19 +107,19 @@ class Ecg(Application):
     def load(self, request: Request) -> Data:
         self.columns(request, fold=True)
         found = sources.find(request.path or self.dataset)
-        paths, train_names, test_names, how = _split(found.path)
+        records, train_names, test_names, how = _split(found.path)
         if request.fold is not None:
             if request.fold not in train_names:
-                raise unknown_name("record of the training part", request.fold, train_names)
+                raise unknown_name("patient of the training part", request.fold, train_names)
             test_names = [request.fold]
             train_names = [n for n in train_names if n != request.fold]
             if not train_names:
-                raise InputError(f"Beside {request.fold} there is no record to learn from.")
+                raise InputError(f"Beside {request.fold} there is nobody to learn from.")
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
-        train = [b for n in train_names for b in _leads(paths[n])]
+        train = [b for n in train_names for path in records[n] for b in _leads(path, n)]
         train += [_made_up(b) for b in train]
-        test = [_beats(read_record(paths[n])) for n in test_names]
+        test = [_beats(read_record(path), n) for n in test_names for path in records[n]]
         # Who is to be tested on has no part in training; validation is the end of each training record.
         cut = [(b, len(b.labels) * 17 // 20) for b in train]
         learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
@@ -135,8 +136,8 @@ class Ecg(Application):
             provenance={
                 **found.provenance(),
                 "split": f"{how}; the last 15 % of each training record to validate",
-                "training_records": " ".join(train_names),
-                "test_records": " ".join(test_names),
+                "training_patients": " ".join(train_names),
+                "test_patients": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
                 "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
                 "or in atrial fibrillation",
@@ -144,7 +145,7 @@ class Ecg(Application):
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
-        """The records of the training part, each to be left out once: the test part stays unseen."""
+        """The patients of the training part, each to be left out once: the test part stays unseen."""
         return tuple(_split(sources.find(request.path or self.dataset).path)[1])
 
     def fit_features(self, data: Data) -> BeatFeatures:
@@ -202,7 +203,7 @@ class Ecg(Application):
         if not data.baselines:
             # First leads: over left-out patients of the training part the others made them no better.
             recorded, made_up = (
-                [(b.record, b.table, b.labels) for b in _first([*data.train, *data.validation], kind)]
+                [(b.patient, b.table, b.labels) for b in _first([*data.train, *data.validation], kind)]
                 for kind in (False, True)
             )
             data.baselines.update(baselines.labels(recorded, made_up, [*annotated, *detected], SCORED))
@@ -220,7 +221,7 @@ class Ecg(Application):
         found = self._labels(features, [b.table for b in data.test], run)
         return [
             confusion_by_patient(
-                [b.record for b in data.test], [b.labels for b in data.test], found, CLASSES
+                [b.patient for b in data.test], [b.labels for b in data.test], found, CLASSES
             ),
             strip([b.source for b in data.test], [b.labels for b in data.test], found),
         ]
@@ -291,17 +292,17 @@ class BeatExamples:
         return beats[begin : begin + CROP]
 
 
-def _split(folder: Path) -> tuple[dict[str, Path], list[str], list[str], str]:
-    """The records by name, those to train on and those to test on, and how they were chosen."""
-    paths = {p.name: p for p in list_records(folder)}
-    train, test = ([n for n in names if n in paths] for names in (DS1, DS2))
-    if train and test and {*paths} <= {*DS1, *DS2, *PACED}:
+def _split(folder: Path) -> tuple[dict[str, list[Path]], list[str], list[str], str]:
+    """The records of each patient, whom to train on and whom to test on, and how they were chosen."""
+    records = list_records(folder)
+    train, test = ([n for n in names if n in records] for names in (DS1, DS2))
+    if train and test and {*records} <= {*DS1, *DS2, *PACED}:
         twice = [n for n in train if SAME_PATIENT.get(n) in test]
         how = "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
         how += "".join(f"; {n} left out, the patient of {SAME_PATIENT[n]}" for n in twice)
-        return paths, [n for n in train if n not in twice], test, how
-    train, more, test = by_group(list(paths), str)
-    return paths, train + more, test, "by record"
+        return records, [n for n in train if n not in twice], test, how
+    train, more, test = by_group(list(records), str)
+    return records, train + more, test, "by patient"
 
 
 def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
@@ -311,7 +312,7 @@ def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
         (np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
         for (_, true, missed), labels in zip((b.detected for b in test), in_signal, strict=True)
     ]
-    return scores([b.record for b in test], annotated, detected)
+    return scores([b.patient for b in test], annotated, detected)
 
 
 def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -323,14 +324,12 @@ def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([shape, rhythm], axis=1).astype(np.float32)
 
 
-def _leads(path: Path) -> list[Beats]:
+def _leads(path: Path, patient: str) -> list[Beats]:
     """The beats of each lead of a record; leads after the first that were off or flat are left out."""
-    found = [_beats(read_record(path))]
-    for lead in range(1, leads(path)):
-        with contextlib.suppress(InputError):
-            record = read_record(path, lead)
-            if np.ptp(record.signal) > 0:
-                found.append(_beats(record))
+    found = [_beats(read_record(path), patient)]
+    for lead in leads(path)[1:]:
+        with contextlib.suppress(InputError), warnings.catch_warnings(action="ignore"):
+            found.append(_beats(read_record(path, lead), patient))
     return found
 
 
@@ -341,14 +340,14 @@ def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
 
 def _made_up(beats: Beats) -> Beats:
     """A whole record of which some beats come at other times, the same ones each time."""
-    seed = crc32(beats.record.encode()), beats.source.lead
-    changed = _beats(made_up(beats.source, np.random.default_rng(seed)))
+    seed = crc32(beats.source.name.encode()), beats.source.lead
+    changed = _beats(made_up(beats.source, np.random.default_rng(seed)), beats.patient)
     return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
 
 
-def _beats(record: EcgRecord) -> Beats:
+def _beats(record: EcgRecord, patient: str) -> Beats:
     table = beat_table(record.signal, record.rate, record.peaks)
-    return Beats(record.name, table, record.labels[:-1], record)
+    return Beats(patient, table, record.labels[:-1], record)
 
 
 def _of_classes(parts: list[Beats]) -> np.ndarray:

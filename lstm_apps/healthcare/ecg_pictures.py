@@ -10,22 +10,24 @@ from lstm_apps.data.ecg import EcgRecord
 
 
 def confusion_by_patient(
-    records: Sequence[str], true: Sequence[np.ndarray], found: Sequence[np.ndarray], classes: Sequence[str]
+    patients: Sequence[str], true: Sequence[np.ndarray], found: Sequence[np.ndarray], classes: Sequence[str]
 ) -> Picture:
-    """Each patient's beats, what they are and what they were called."""
-    columns = min(5, len(records))
-    rows = -(-len(records) // columns)
+    """Each patient's beats, what they are and what they were called; `patients` are those of each record."""
+    tables = {p: np.zeros((len(classes), len(classes)), int) for p in patients}
+    for patient, t, f in zip(patients, true, found, strict=True):
+        tables[patient] += [[((t == a) & (f == b)).sum() for b in classes] for a in classes]
+    columns = min(5, len(tables))
+    rows = -(-len(tables) // columns)
     figure = Figure(figsize=(2.2 * columns, 2.4 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes[len(records) :]:
+    for axis in axes[len(tables) :]:
         axis.set_axis_off()
-    for axis, record, t, f in zip(axes, records, true, found, strict=False):
-        table = np.array([[((t == a) & (f == b)).sum() for b in classes] for a in classes])
+    for axis, (patient, table) in zip(axes, tables.items(), strict=False):
         axis.imshow(table / np.maximum(1, table.sum(axis=1, keepdims=True)), cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(table):
             if count:
                 axis.text(j, i, str(count), ha="center", va="center", fontsize=7)
-        axis.set(xticks=range(len(classes)), yticks=range(len(classes)), title=record)
+        axis.set(xticks=range(len(classes)), yticks=range(len(classes)), title=patient)
         axis.set_xticklabels(classes)
         axis.set_yticklabels(classes)
     return Picture("Beats by patient", "Rows: what they are; columns: what they were called.", figure)

@@ -40,20 +40,29 @@ Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they 
 _ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # what beats are, and what they are called
 
 
-def scores(records: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
+def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
     """The metrics of beats whose place is known, and `FROM_SIGNAL` of those that were found: there NONE is
-    what an invented beat is, and what a missed one was called."""
-    tables = np.array([_confusion(*labelled) for labelled in annotated])
-    found = _estimates(tables, ANNOTATED)
-    if "232" in records and len(records) > 1:
-        found |= _estimates(tables[[r != "232" for r in records]], WITHOUT_232)
-    of_detected = np.array([_confusion(*labelled) for labelled in detected])
-    return found | _estimates(of_detected, (FROM_SIGNAL,))
+    what an invented beat is, and what a missed one was called.
+
+    Args:
+        patients: Whose each record is.
+        annotated: Of each record.
+        detected: Of each record.
+    """
+    of, of_detected = ({p: np.zeros((len(_ROWS), len(_COLUMNS)), int) for p in patients} for _ in range(2))
+    for patient, labelled, in_signal in zip(patients, annotated, detected, strict=True):
+        of[patient] += _confusion(*labelled)
+        of_detected[patient] += _confusion(*in_signal)
+    found = _estimates(of, ANNOTATED) | _estimates(of_detected, (FROM_SIGNAL,))
+    if "232" in of and len(of) > 1:
+        found |= _estimates({p: table for p, table in of.items() if p != "232"}, WITHOUT_232)
+    return found
 
 
-def _estimates(tables: np.ndarray, metrics: Sequence[Metric]) -> Scores:
-    """Of (patients, rows, columns) confusion matrices the numbers of `_of`, but for those of nothing; called
-    as `metrics`, which may be fewer."""
+def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) -> Scores:
+    """The numbers of `_of` of all patients' confusion matrices, but for those of nothing; called as
+    `metrics`, which may be fewer."""
+    tables = np.array(list(of_patients.values()))
     draws = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
     return {
         metric.name: Estimate.over(value, [d[i] for d in draws])

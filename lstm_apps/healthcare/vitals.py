@@ -15,7 +15,7 @@ from lstm_apps.data.icu import LAYOUT, Stay, read_stays
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.readings import NAMES
-from lstm_apps.features.vitals import COLUMNS, HORIZON, STRETCH, WARM_UP, VitalsFeatures, stretches
+from lstm_apps.features.vitals import COLUMNS, HORIZON, NEEDED, STRETCH, WARM_UP, VitalsFeatures, stretches
 from lstm_apps.healthcare import vitals_baselines as baselines
 from lstm_apps.healthcare.deterioration import KINDS, Course, course
 from lstm_apps.healthcare.risk import (
@@ -102,8 +102,19 @@ class Vitals(Application):
         if fold not in self.folds(request):
             raise unknown_name("fold", fold, self.folds(request))
         found = sources.find(request.path or self.dataset)
+        if request.columns and found.path.is_dir():
+            raise InputError(
+                "The tables of CLIF have the columns that it names; others are those of CSV files."
+            )
         stays, left_out = read_stays(found.path, columns)
         courses = [c for c in map(course, stays) if c.asked.any()]
+        if not courses:
+            there = {NAMES[i] for stay in stays for i in stay.readings.vitals}
+            missing = [name for name in NEEDED if name not in there]
+            raise InputError(
+                f"{found.path}: at no hour can be asked whether an event comes. It takes {', '.join(NEEDED)}"
+                f"{' (there is no ' + ', '.join(missing) + ')' if missing else ''}, and some hours of a stay."
+            )
         patients = sorted({c.stay.patient for c in courses}, key=_shuffled)
         tested = set(patients[int(fold) - 1 :: FOLDS])
         parts = [[c for c in courses if (c.stay.patient in tested) == wanted] for wanted in (False, True)]

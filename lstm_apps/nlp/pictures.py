@@ -51,5 +51,5 @@ def word_effects(features: TextFeatures, text: str, run: Run) -> list[tuple[str,
     spans = list(zip(starts, [*starts[1:], len(pieces)], strict=True))
     without = [[UNKNOWN if a <= i < b else p for i, p in enumerate(pieces)] for a, b in spans]
     log_odds = run({"tokens": features.padded([pieces, *without])})["log_odds"][:, 0]
-    words = ["".join(names[a:b]).lstrip("▁") for a, b in spans]
+    words = [features.processor.decode(pieces[a:b]) for a, b in spans]  # bytes as the sign they are
     return list(zip(words, (log_odds[0] - log_odds[1:]).tolist(), strict=True))

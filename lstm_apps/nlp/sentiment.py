@@ -80,6 +80,8 @@ class Sentiment(Application):
             sources.get(OTHER_KIND)  # if it cannot be had, better said now than after the training
         # What does not count in full is there to learn from, not to be tested on.
         main = [s for s in sentences if s.weight >= 1]
+        if not main:
+            raise InputError(f"{found.path} holds no text of weight 1 to test on; others are to learn from.")
         train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
         known = {s.document for s in (*validation, *test)}
         more = [s for s in sentences if s.weight < 1 and s.document not in known]

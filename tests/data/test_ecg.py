@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from lstm_apps.data import hearts
-from lstm_apps.data.ecg import EcgRecord, list_records, read_record
+from lstm_apps.data.ecg import EcgRecord, leads, list_records, read_record
 from lstm_apps.errors import InputError
 
 
 def test_records_are_read_as_they_were_written(tmp_path):
-    (path,) = list_records(hearts.write_records(tmp_path / "hearts", records=1, beats=50))
+    ((path,),) = list_records(hearts.write_records(tmp_path / "hearts", records=1, beats=50)).values()
     record, (signal, peaks, kinds) = read_record(path), hearts.heart(50, seed=0, ectopic=0.04)
     assert record.rate == hearts.RATE
     np.testing.assert_allclose(record.signal, signal, atol=1e-3)
@@ -54,3 +54,55 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path):
     wfdb.wrann("x", "atr", peaks, list(kinds), write_dir=str(tmp_path))
     with pytest.raises(InputError, match=r"x: .* are not numbers"):
         read_record(tmp_path / "x")
+
+
+def write(folder, name, signals, units=("mV",), annotated_at=None, seed=0):
+    """A record of hearts' beats with any signals, annotated at another time resolution (1/s) if given."""
+    import wfdb
+
+    _, peaks, kinds = hearts.heart(60, seed=seed)
+    count = signals.shape[1]
+    wfdb.wrsamp(
+        name, hearts.RATE, list(units), [f"lead{i}" for i in range(count)], signals, fmt=["16"] * count,
+        adc_gain=[200.0] * count, baseline=[0] * count, write_dir=str(folder),
+    )  # fmt: skip
+    at = annotated_at or hearts.RATE
+    scaled = np.rint(peaks * at / hearts.RATE).astype(int)
+    wfdb.wrann(name, "atr", scaled, list(kinds), fs=annotated_at, write_dir=str(folder))
+    return peaks
+
+
+def test_annotations_may_have_a_time_scale_of_their_own(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    for at in (None, 4 * hearts.RATE):
+        peaks = write(tmp_path, "x", signal[:, None], annotated_at=at)
+        np.testing.assert_array_equal(read_record(tmp_path / "x").peaks, peaks)
+
+
+def test_beats_outside_of_the_signal_are_told(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    peaks = write(tmp_path, "x", signal[: len(signal) // 2, None])
+    with pytest.warns(UserWarning, match=r"x: \d+ beats are annotated outside of the signal"):
+        assert len(read_record(tmp_path / "x").peaks) == (peaks < len(signal) // 2).sum()
+
+
+def test_a_flat_lead_is_no_ecg(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    write(tmp_path, "x", np.full((len(signal), 1), 0.3))
+    with pytest.raises(InputError, match="x is flat in lead 1"):
+        read_record(tmp_path / "x")
+
+
+def test_what_has_another_unit_than_the_first_lead_is_none(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    write(tmp_path, "x", np.stack([signal] * 3, axis=1), units=("mV", "pm", "mV"))
+    assert leads(tmp_path / "x") == [0, 2]
+
+
+def test_records_in_a_subfolder_are_one_patients(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    for name in ("a", "p1/x", "p1/y", "p2/x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write((tmp_path / name).parent, name.split("/")[-1], signal[:, None])
+    found = {patient: [p.name for p in paths] for patient, paths in list_records(tmp_path).items()}
+    assert found == {"a": ["a"], "p1": ["x", "y"], "p2": ["x"]}

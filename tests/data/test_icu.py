@@ -4,12 +4,14 @@ import pyarrow.parquet
 import pytest
 from wards import write_ward
 
+from lstm_apps.application import Request
 from lstm_apps.data import sources
 from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
 from lstm_apps.features.readings import read_clif_vitals
 from lstm_apps.features.vitals import VitalsFeatures
 from lstm_apps.healthcare.deterioration import DEATH, events
+from lstm_apps.healthcare.vitals import VITALS
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
 T0 = np.datetime64("2120-03-01T00:00:00")
@@ -182,3 +184,23 @@ def test_tables_as_hospitals_have_them(tmp_path):
         ("a", 89, [80]),
         ("b", None, [90.5]),
     ]
+
+
+def test_numbers_are_no_times(tmp_path):
+    """They may count anything since any day."""
+    table = {"hospitalization_id": ["h1"], "recorded_dttm": [3], "vital_name": ["HR"],
+             "vital_category": ["heart_rate"], "vital_value": [80.0]}  # fmt: skip
+    with pytest.raises(InputError, match="int64 as a time"):
+        read_stays(write_clif(tmp_path / "clif", vitals=table), {})
+
+
+def test_columns_of_clif_tables_cannot_be_named(tmp_path):
+    with pytest.raises(InputError, match="have the columns that it names"):
+        VITALS.load(Request(str(write_clif(tmp_path / "clif")), {"time": "when"}))
+
+
+def test_what_is_missing_to_ask_anything_is_named(tmp_path):
+    path = write_ward(tmp_path / "ward.csv", patients=3, hours=30)
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if ",map," not in line))
+    with pytest.raises(InputError, match=r"at no hour .* It takes heart_rate, map, spo2 \(there is no map\)"):
+        VITALS.load(Request(str(path)))

@@ -73,3 +73,20 @@ def test_a_recording_made_anew_is_read_anew(tmp_path):
     first.file.unlink()
     with pytest.raises(InputError, match="not there"):
         first.read(RATE)
+
+
+def test_a_speaker_is_one_whether_or_not_files_name_the_word_of_their_folder(tmp_path):
+    """Else each word would have speakers of its own, and who is tested on would be trained on."""
+    for label in ("yes", "no"):
+        (tmp_path / label).mkdir()
+        for name in (f"{label}_anna_0.wav", f"{label}_b_nohash_1.wav", "anna_1.wav"):
+            soundfile.write(tmp_path / label / name, word("up"), RATE)
+    assert {r.speaker for r in list_recordings(tmp_path)} == {"anna", "b"}
+
+
+def test_files_that_lie_too_deep_are_told(tmp_path):
+    folder = write_recordings(tmp_path, speakers=2, takes=2)
+    (folder / "up" / "more").mkdir(parents=True)
+    soundfile.write(folder / "up" / "more" / "anna_0.wav", word("up"), RATE)
+    with pytest.warns(UserWarning, match=r"1 sound files, as .*anna_0\.wav, lie too deep"):
+        assert len(list_recordings(folder)) == 12

@@ -53,6 +53,7 @@ def test_labels_and_scores(tmp_path, labels, expected):
         ({"text": "a", "score": "1", "weight": "-1"}, "the weight '-1'"),
         ({"texts": "a", "score": "1"}, "no column 'text'"),
         ({"text": "a"}, "no column 'score'"),
+        ({"text": "\ufffd \u2581\u0007", "score": "1"}, "holds no text"),  # nothing that a model could read
     ],
 )
 def test_what_is_no_table_of_texts_is_a_sentence(tmp_path, row, says):
@@ -66,7 +67,7 @@ def test_files_that_are_none(tmp_path):
     broken = tmp_path / "broken.json"
     damaged = bytearray(gzip.compress(b"text,score\n" + bytes(range(32, 127)) * 9))
     damaged[20:30] = b"0123456789"
-    for content in (b"[{", b"[1, 2]", b"\xff\xfe{}", bytes(damaged)):
+    for content in (b"[{", b"[1, 2]", b"[" * 100_000, b"\xff\xfe{}", bytes(damaged)):
         broken.write_bytes(content)
         with pytest.raises(InputError):
             read_sentences(broken, COLUMNS)
@@ -83,3 +84,13 @@ def test_json_lines_end_where_lines_of_json_end(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows), "utf-8")
     (found,) = read_sentences(tmp_path / "a.jsonl", COLUMNS)
     assert (found.text, found.document) == ("good film !", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("a \ud83d film", "holds half a character"), ("a" * 1_000_001, "1,000,001 characters")]
+)
+def test_what_no_model_could_read_is_told_by_its_row(tmp_path, text, says):
+    rows = [{"text": "good", "score": 1}, {"text": text, "score": 1}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=f"row 2: The text .*{says}"):
+        read_sentences(tmp_path / "a.jsonl", COLUMNS)

@@ -102,6 +102,17 @@ def test_files_that_are_no_sound_are_refused(tmp_path):
             read_audio(path, 8000)
 
 
+def test_what_is_wrong_with_a_file_names_it(tmp_path, recwarn):
+    header, bad = tmp_path / "header.wav", tmp_path / "bad.wav"
+    soundfile.write(header, TONE, 16000)
+    header.write_bytes(header.read_bytes()[:44])  # it promises more
+    soundfile.write(bad, np.full(100, np.nan), 16000, subtype="FLOAT")
+    for path, message in ((header, r"header\.wav holds no sound"), (bad, r"bad\.wav: .*NaN")):
+        with pytest.raises(InputError, match=message):
+            read_audio(path, 8000)
+    assert not recwarn
+
+
 def test_what_is_too_long_is_told_before_it_is_read(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "long.wav", np.zeros(6 * 3600 * 10), 1000, subtype="PCM_U8")
     monkeypatch.setattr(audio, "_LONGEST", 60)

@@ -29,6 +29,10 @@ def test_impossible_readings_count_as_not_measured_and_are_told():
         ({"time": ["soon"], "variable": ["map"], "value": [80]}, "expected a time"),
         ({"time": ["2026-01-01"], "value": [80]}, "no column 'variable'"),
         ({"time": ["2026-01-01"], "variable": ["map", "map"], "value": [80]}, "differ in length"),
+        (
+            {**readings((1, "map", 70), (2, "map", 80)), "patient": ["a", float("nan")]},
+            "row 2: 'patient' is empty",
+        ),
         (7, "CSV path or a table"),
     ],
 )

@@ -75,9 +75,9 @@ def test_other_leads_serve_for_training_only(tmp_path):
     assert [b.source.lead for b in data.test] == [0] * len(data.test)
     leads = {}
     for b in (b for b in data.train if not b.made_up):
-        leads.setdefault(b.record, []).append(b.source.lead)
+        leads.setdefault(b.patient, []).append(b.source.lead)
     assert all(found == ([0] if name == "b" else [0, 1]) for name, found in leads.items())  # b's is flat
-    assert not {b.record for b in data.test} & set(leads)
+    assert not {b.patient for b in data.test} & set(leads)
     assert sum(data.provenance["beats"]["train"].values()) == 329 * len(leads)  # each beat once
 
 
@@ -186,7 +186,7 @@ def test_records_that_only_look_like_mit_bih_are_all_used(tmp_path):
         file.rename(file.with_name(names[number] + file.suffix))
     _, train, test, how = ecg._split(tmp_path)
     assert {*train, *test} == {*names}
-    assert how == "by record"
+    assert how == "by patient"
 
 
 def test_nobody_of_the_test_part_is_learnt_from_under_another_number(tmp_path):

@@ -45,3 +45,10 @@ def test_patients_are_drawn_for_the_intervals_of_all_and_of_those_without_232():
         assert low <= found[name].value <= high == 1
         assert left[name].value < found[name].value
     assert found["macro F1 from the signal"] == found["macro F1"]
+
+
+def test_records_of_one_patient_count_as_his():
+    one, other = (TRUE, CALLED), (TRUE, np.array(list("NNNNNNSSVVNN")))
+    joined = tuple(np.concatenate(pair) for pair in zip(one, other, strict=True))
+    parts = [one, other, (TRUE, TRUE)]
+    assert scores(["p", "p", "q"], parts, parts) == scores(["p", "q"], [joined, parts[2]], [joined, parts[2]])

@@ -51,10 +51,10 @@ def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     folder = hearts.write_records(tmp_path / "hearts", records=6, beats=400)
     chosen = config("ecg", folder)
     kept = application.get("ecg").load(chosen.request)
-    tested = {b.record for b in kept.test}
+    tested = {b.patient for b in kept.test}
     found = cross_validate(chosen, tmp_path / "runs", lambda _: None, verbose=0)
     row = found["macro F1"]
-    assert set(row["folds"]) == {b.record for b in kept.train}
+    assert set(row["folds"]) == {b.patient for b in kept.train}
     assert not tested & set(row["folds"])  # the test part takes no part
     assert set(row["baselines"]) == set(application.get("ecg").baselines)
     for of in (row, *row["baselines"].values()):
@@ -68,8 +68,8 @@ def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     assert all(f"<td>{record}</td>" in report for record in row["folds"])
     for record in row["folds"]:
         data = Run.open(tmp_path / "runs" / record).load_data()
-        assert {b.record for b in data.test} == {record}
-        assert {b.record for b in data.train} == set(row["folds"]) - {record}
+        assert {b.patient for b in data.test} == {record}
+        assert {b.patient for b in data.train} == set(row["folds"]) - {record}
 
 
 def test_a_metric_that_only_some_folds_have(tmp_path):
