@@ -1,7 +1,9 @@
 """Raw input to tensors and back. No TensorFlow here: training and the runtime use the same code."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Protocol, Self
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from types import NoneType
+from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -49,9 +51,41 @@ def to_json(features: Features) -> dict:
 
 
 def from_json(data: dict) -> Features:
-    """The features that `to_json` described."""
+    """The features that `to_json` described.
+
+    Raises:
+        InputError, KeyError, TypeError, ValueError: They are none that could be.
+    """
     data = dict(data)
     kind = data.pop("kind", "")
     if kind not in _KINDS:
         raise unknown_name("kind of features", kind, _KINDS)
-    return _KINDS[kind].from_dict(data)
+    features = _KINDS[kind].from_dict(data)
+    _check_types(features, type(features))
+    return features
+
+
+def _check_types(value: Any, hint: Any) -> None:
+    """TypeError of what is not what its annotation says, fields of dataclasses included; of numbers that are
+    not finite ValueError."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is float:
+        if not np.isfinite(value) or isinstance(value, bool):
+            raise ValueError(f"{value!r} is no number")
+    elif is_dataclass(hint):
+        hints = get_type_hints(hint)
+        for name in (f.name for f in fields(hint)):
+            _check_types(getattr(value, name), hints[name])
+    elif origin is tuple:
+        if not isinstance(value, tuple) or (inner[-1] is not ... and len(value) != len(inner)):
+            raise TypeError(f"{value!r} is not {hint}")
+        for i, one in enumerate(value):
+            _check_types(one, inner[0] if inner[-1] is ... else inner[i])
+    elif origin is Mapping:
+        for pair in value.items():
+            _check_types(pair, tuple[inner])  # type: ignore[valid-type]
+    elif NoneType in inner:
+        if value is not None:
+            _check_types(value, inner[0])
+    elif not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise TypeError(f"{value!r} is not {hint}")

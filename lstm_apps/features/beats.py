@@ -26,6 +26,10 @@ class BeatWindow:
     # up for it; a longer one comes of a beat that the heart left out, or that was not found.
     ratio: float = 0.35
 
+    def __post_init__(self) -> None:
+        if min(self.before, self.after, self.baseline, self.ratio) <= 0 or min(self.points, self.usual) < 1:
+            raise ValueError(f"{self} is nothing that a beat could be seen in")
+
     @property
     def width(self) -> int:
         """Points of a beat."""

@@ -39,6 +39,12 @@ class KeywordFeatures:
 
     kind: ClassVar[str] = "keywords"
 
+    def __post_init__(self) -> None:
+        if not self.voices or not self.tempi or min(*self.voices, *self.tempi) <= 0 or not self.words:
+            raise ValueError("without words, voices or tempi over 0")
+        if self.clip <= self.tail_samples or self.tail < 0:
+            raise ValueError(f"a clip of {self.clip} samples has no room for a word")
+
     @classmethod
     def fit(
         cls,

@@ -27,6 +27,8 @@ class LogMel:
     high: float  # Hz
 
     def __post_init__(self) -> None:
+        if min(self.rate, self.window, self.hop, self.bands) < 1:
+            raise ValueError("rate, window, hop and bands are 1 at least")
         if self.window % self.hop:
             raise ValueError(f"A window of {self.window} samples is no multiple of the hop, {self.hop}.")
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lstm_apps.errors import InputError
+from lstm_apps.errors import InputError, first_line
 
 Arrays = dict[str, np.ndarray]
 PADDING, UNKNOWN = 0, 1
@@ -34,6 +34,10 @@ class TextFeatures:
     lengths: tuple[int, ...]  # in pieces, ascending: a sentence is padded to the next; the last is the most
 
     kind: ClassVar[str] = "text"
+
+    def __post_init__(self) -> None:
+        if not self.lengths or sorted({*self.lengths, 0}) != [0, *self.lengths]:
+            raise ValueError(f"lengths {self.lengths} do not ascend from 1")
 
     @classmethod
     def fit(cls, texts: Iterable[str], *, vocabulary: int, lengths: tuple[int, ...]) -> Self:
@@ -77,7 +81,10 @@ class TextFeatures:
             import sentencepiece
         except ImportError as error:
             raise InputError("Reading text needs sentencepiece: pip install 'lstm-apps[text]'.") from error
-        return sentencepiece.SentencePieceProcessor(model_proto=base64.b64decode(self.sentencepiece))
+        try:
+            return sentencepiece.SentencePieceProcessor(model_proto=base64.b64decode(self.sentencepiece))
+        except (RuntimeError, ValueError) as error:
+            raise InputError(f"The model's vocabulary is damaged: {first_line(error)}") from error
 
     def parts(self, text: str) -> list[list[int]]:
         """The numbers of a text's pieces, all together where they are at most `length`, as in training;

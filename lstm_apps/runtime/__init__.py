@@ -35,6 +35,8 @@ class Model:
         try:
             self._features = from_json(metadata["features"])
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
+            if not all(isinstance(self.info[name], str) for name in ("application", "notice", "unit")):
+                raise TypeError("its application, notice and unit are no texts")
         except InputError as error:
             raise ModelFileError(
                 f"{path}: its metadata are damaged or of another version: {error}"

@@ -6,6 +6,7 @@ import sys
 import venv
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,12 @@ from export import onnx as export_onnx
 from export import tflite_graph
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
+from lstm_apps.features import from_json, to_json
+from lstm_apps.features.beats import SEEN, BeatFeatures
+from lstm_apps.features.keywords import KeywordFeatures
+from lstm_apps.features.mel import LogMel
+from lstm_apps.features.text import TextFeatures
+from lstm_apps.features.vitals import VALUES, VitalsFeatures
 from lstm_apps.runtime.engines import METADATA_KEY, Stream, as_type, check_inputs, open_engine
 from lstm_apps.runtime.seal import check_seal, sealed
 
@@ -247,6 +254,14 @@ def test_numbers_that_a_model_does_not_hold_are_refused():
     assert as_type("x", np.array([3.0]), np.int32).dtype == np.int32
 
 
+BEATS = BeatFeatures(("N", "S", "V"), (0.0,) * SEEN, (1.0,) * SEEN, (0.0,) * 3)
+WORDS = KeywordFeatures(
+    ("up", "down"), LogMel(8000, 256, 128, 20, 20.0, 4000.0), (0.0,) * 20, (1.0,) * 20, 8064
+)
+TEXT = TextFeatures("", (8, 16))
+VITALS = VitalsFeatures({"time": "when"}, (0.0,) * VALUES, (1.0,) * VALUES)
+
+
 def _broken(model, what):
     graph, (signature, *_) = model.subgraphs[0], model.signatureDefs
     operator = max(graph.operators, key=lambda o: len(o.outputs) == 1 and len(o.inputs) == 2)
@@ -277,7 +292,17 @@ def test_a_sealed_file_that_names_what_is_not_there_is_refused(small_run, what, 
 
 
 @pytest.mark.parametrize(
-    "change", [lambda m: m["features"].update(frequency=5), lambda m: m.update(features=[])]
+    "change",
+    [
+        lambda m: m.update(features=[]),
+        lambda m: m["features"].update(frequency=5),
+        lambda m: m["features"].update(seasons=["a"]),
+        lambda m: m["features"].update(history=True),
+        lambda m: m["features"].update(mean=float("nan")),
+        lambda m: m["features"].update(step=3),
+        lambda m: m["info"].pop("notice"),
+        lambda m: m["info"].update(unit=None),
+    ],
 )
 def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
     content = (small_run.folder / "model.onnx").read_bytes()
@@ -287,3 +312,27 @@ def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
     (tmp_path / "m.onnx").write_bytes(sealed(content))
     with pytest.raises(ModelFileError, match="damaged"):
         runtime.load(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("features", "change"),
+    [
+        (BEATS, {"classes": "NSV"}),
+        (BEATS, {"window": {**asdict(BEATS.window), "usual": 0}}),
+        (BEATS, {"window": {**asdict(BEATS.window), "ratio": None}}),
+        (WORDS, {"voices": [0.0]}),
+        (WORDS, {"clip": "a"}),
+        (WORDS, {"clip": 100}),
+        (WORDS, {"spectrogram": {**asdict(WORDS.spectrogram), "rate": 0}}),
+        (TEXT, {"lengths": []}),
+        (TEXT, {"lengths": ["a"]}),
+        (TEXT, {"lengths": [8, 4]}),
+        (VITALS, {"bounds": {"map": [1.0]}}),
+        (VITALS, {"threshold": "high"}),
+    ],
+)
+def test_features_that_cannot_be_are_refused(features, change):
+    data = json.loads(json.dumps(to_json(features)))
+    assert from_json(data) == features
+    with pytest.raises((TypeError, ValueError)):
+        from_json({**data, **change})
