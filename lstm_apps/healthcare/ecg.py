@@ -94,13 +94,13 @@ class Ecg(Application):
         "quick": {"units": 32, "epochs": 4, "steps_per_epoch": 60, "dropout": 0.3, "learning_rate": 3e-3},
         "full": {
             "units": 32,
-            "epochs": 8,
+            "epochs": 12,
             "steps_per_epoch": 60,
             "batch_size": 32,
             "dropout": 0.3,
             "learning_rate": 3e-3,
             "weight_decay": 1e-2,
-            "patience": 8,
+            "patience": 12,
         },
     }
 
@@ -140,7 +140,7 @@ class Ecg(Application):
                 "test_patients": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
                 "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
-                "or in atrial fibrillation",
+                "or in an irregular rhythm",
             },
         )
 

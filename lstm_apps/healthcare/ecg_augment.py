@@ -3,7 +3,9 @@
 - Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's
   normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one,
   and a pause may follow. So any normal beat of any patient can be made one.
-- In atrial fibrillation normal beats come at any time, mostly faster, and are no ectopic ones.
+- Normal beats are no ectopic ones where their rhythm is irregular: in atrial fibrillation they come at any
+  time, mostly faster; in sinus arrhythmia with the breath; where the atrioventricular node blocks some, twice
+  as long after the last one.
 """
 
 from dataclasses import replace
@@ -15,11 +17,17 @@ from lstm_apps.features.beats import before_each
 
 SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
 EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
-FIBRILLATION = 0.003  # chance at each beat that atrial fibrillation begins
+IRREGULAR = 0.009  # chance at each beat that an irregular rhythm begins
 _EPISODE = (50, 300)  # beats that it lasts
-_TEMPO = (0.6, 1.1)  # its intervals on the whole, as parts of the usual one: it is faster for the most part
-_FIBRILLATING = 0.22  # standard deviation of the logarithm of its intervals
-_INTERVALS = (0.4, 1.8)  # the shortest and longest of them, as parts of the usual one
+# Of all of them the intervals are parts of the usual one, and their spread that of their logarithm.
+_TEMPO = (0.6, 1.1)  # what they are on the whole: faster for the most part
+_FIBRILLATING = 0.22  # spread
+_INTERVALS = (0.4, 1.8)  # the shortest and longest, but for those of blocked beats
+_BREATH, _DEPTH, _BREATHING = (2, 8), (0.05, 0.35), 0.03  # beats to a breath, what it does, spread beside it
+_CHANGES, _BLOCKING = (
+    0.22,
+    0.04,
+)  # chance that every beat or every second one is conducted from now on; spread
 _REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
 _USUAL = 16  # beats before that make the usual interval
 # Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
@@ -30,11 +38,34 @@ _SEAM = 0.04  # seconds to either side over which the ends of a cut meet
 
 
 def made_up(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
-    """The record with some of its N beats brought forward, then labelled S, and some in atrial fibrillation;
+    """The record with some of its N beats brought forward, then labelled S, and some in irregular rhythms;
     as many beats as before."""
     wanted, early = _intervals(record, rng)
     signal, peaks = _with_intervals(record, wanted, rng)
     return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
+
+
+def fibrillation(beats: int, rng: np.random.Generator) -> np.ndarray:
+    """(beats,) intervals of which none tells of the next."""
+    drawn = rng.uniform(*_TEMPO) * np.exp(rng.normal(0, _FIBRILLATING, beats))
+    return np.clip(drawn, *_INTERVALS)
+
+
+def sinus_arrhythmia(beats: int, rng: np.random.Generator) -> np.ndarray:
+    """(beats,) intervals that get shorter and longer with the breath."""
+    tempo = rng.uniform(*_TEMPO)
+    breath = np.cumsum(2 * np.pi * tempo * rng.uniform(0.7, 1.3, beats) / rng.uniform(*_BREATH))
+    drawn = tempo * np.exp(rng.uniform(*_DEPTH) * np.sin(breath) + rng.normal(0, _BREATHING, beats))
+    return np.clip(drawn, *_INTERVALS)
+
+
+def blocked_beats(beats: int, rng: np.random.Generator) -> np.ndarray:
+    """(beats,) intervals of second-degree block: the usual one, or twice that, for some beats each."""
+    blocked = np.cumsum(rng.random(beats) < _CHANGES) % 2
+    return (1 + blocked) * np.exp(rng.normal(0, _BLOCKING, beats))
+
+
+RHYTHMS = (fibrillation, sinus_arrhythmia, blocked_beats)
 
 
 def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -42,18 +73,16 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
     found = np.diff(record.peaks)
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
     normal = record.labels == "N"
-    factor, tempo, fibrillating = 1.0, 1.0, 0
+    factor, irregular = 1.0, iter(())
     usuals = before_each(found, _USUAL, np.median)
     for i in range(1, len(found)):  # neither the first beat nor the last one
         usual = float(usuals[i])
         regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
-        if not fibrillating and rng.random() < FIBRILLATION:
-            fibrillating, tempo = int(rng.integers(*_EPISODE)), rng.uniform(*_TEMPO)
-        if fibrillating:
-            fibrillating -= 1
+        if rng.random() < IRREGULAR:
+            irregular = iter(RHYTHMS[rng.integers(len(RHYTHMS))](int(rng.integers(*_EPISODE)), rng))
+        if (drawn := next(irregular, None)) is not None:
             if regular and normal[i - 1] and normal[i]:
-                drawn = tempo * np.exp(rng.normal(0, _FIBRILLATING))
-                wanted[i - 1] = usual * np.clip(drawn, *_INTERVALS)
+                wanted[i - 1] = usual * drawn
         elif not (regular and normal[i - 1 : i + 2].all()):
             continue
         elif rng.random() < (GO_ON if early[i - 1] else SHARE):
