@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_apps.data import hearts
-from lstm_apps.data.ecg import EcgRecord, leads, list_records, read_record
+from lstm_apps.data.ecg import DS1, DS2, PACED, SAME_PATIENT, EcgRecord, leads, list_records, read_record
 from lstm_apps.errors import InputError
 
 
@@ -106,3 +106,10 @@ def test_records_in_a_subfolder_are_one_patients(tmp_path):
         write((tmp_path / name).parent, name.split("/")[-1], signal[:, None])
     found = {patient: [p.name for p in paths] for patient, paths in list_records(tmp_path).items()}
     assert found == {"a": ["a"], "p1": ["x", "y"], "p2": ["x"]}
+
+
+def test_the_split_of_de_chazal_et_al_is_of_all_mit_bih():
+    """2004, table II: 22 records each; with those of pacemakers they are the 48 of the database."""
+    assert len(DS1) == len(DS2) == 22
+    assert len({*DS1, *DS2, *PACED}) == 48
+    assert all(one in DS1 and other in DS2 for one, other in SAME_PATIENT.items())
