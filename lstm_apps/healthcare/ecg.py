@@ -37,7 +37,7 @@ from lstm_apps.features import Arrays, Run
 from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_table, seen
 from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
-from lstm_apps.healthcare.ecg_augment import made_up
+from lstm_apps.healthcare.ecg_augment import IRREGULAR, made_up
 from lstm_apps.healthcare.ecg_scores import CLASSES, METRICS, NONE, SCORED, scores
 
 Labels = list[np.ndarray]  # of the beats of each record
@@ -202,11 +202,13 @@ class Ecg(Application):
         annotated, detected = _tables(data)
         if not data.baselines:
             # First leads: over left-out patients of the training part the others made them no better.
-            recorded, made_up = (
-                [(b.patient, b.table, b.labels) for b in _first([*data.train, *data.validation], kind)]
-                for kind in (False, True)
+            recorded = _first([*data.train, *data.validation])
+            early = [_made_up(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
+            parts, *made_up = (
+                [(b.patient, b.table, b.labels) for b in beats]
+                for beats in (recorded, early, _first(data.train, True))
             )
-            data.baselines.update(baselines.labels(recorded, made_up, [*annotated, *detected], SCORED))
+            data.baselines.update(baselines.labels(parts, made_up, [*annotated, *detected], SCORED))
         for name, labels in data.baselines.items():
             yield name, labels[: len(annotated)], labels[len(annotated) :]
 
@@ -338,10 +340,10 @@ def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
     return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
 
 
-def _made_up(beats: Beats) -> Beats:
+def _made_up(beats: Beats, irregular: float = IRREGULAR) -> Beats:
     """A whole record of which some beats come at other times, the same ones each time."""
     seed = crc32(beats.source.name.encode()), beats.source.lead
-    changed = _beats(made_up(beats.source, np.random.default_rng(seed)), beats.patient)
+    changed = _beats(made_up(beats.source, np.random.default_rng(seed), irregular), beats.patient)
     return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
 
 

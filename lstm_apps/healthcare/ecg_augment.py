@@ -37,10 +37,10 @@ _KEPT = 0.12  # seconds after an R peak that are never cut
 _SEAM = 0.04  # seconds to either side over which the ends of a cut meet
 
 
-def made_up(record: EcgRecord, rng: np.random.Generator) -> EcgRecord:
-    """The record with some of its N beats brought forward, then labelled S, and some in irregular rhythms;
-    as many beats as before."""
-    wanted, early = _intervals(record, rng)
+def made_up(record: EcgRecord, rng: np.random.Generator, irregular: float = IRREGULAR) -> EcgRecord:
+    """The record with some of its N beats brought forward, then labelled S, and some in irregular rhythms, of
+    which one begins with the chance `irregular` at each beat; as many beats as before."""
+    wanted, early = _intervals(record, rng, irregular)
     signal, peaks = _with_intervals(record, wanted, rng)
     return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
 
@@ -68,7 +68,7 @@ def blocked_beats(beats: int, rng: np.random.Generator) -> np.ndarray:
 RHYTHMS = (fibrillation, sinus_arrhythmia, blocked_beats)
 
 
-def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(record: EcgRecord, rng: np.random.Generator, chance: float) -> tuple[np.ndarray, np.ndarray]:
     """Samples from each beat to the next as they should be, (beats - 1,), and which beats come early."""
     found = np.diff(record.peaks)
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
@@ -78,7 +78,7 @@ def _intervals(record: EcgRecord, rng: np.random.Generator) -> tuple[np.ndarray,
     for i in range(1, len(found)):  # neither the first beat nor the last one
         usual = float(usuals[i])
         regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
-        if rng.random() < IRREGULAR:
+        if rng.random() < chance:
             irregular = iter(RHYTHMS[rng.integers(len(RHYTHMS))](int(rng.integers(*_EPISODE)), rng))
         if (drawn := next(irregular, None)) is not None:
             if regular and normal[i - 1] and normal[i]:

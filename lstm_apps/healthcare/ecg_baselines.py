@@ -11,26 +11,31 @@ _TREES, _TREES_TO_TUNE = 100, 30
 _SHARE_TO_TUNE = 0.2  # of the beats, drawn for each tree
 _ODDS = (0.0, -1.0, -2.0)  # to add to the learnt log odds of S, which is weighted, and may be made up
 Part = tuple[str, np.ndarray, np.ndarray]  # patient, table, labels
+Beats = tuple[np.ndarray, ...]  # patient, columns and label of each
 
 
 def labels(
-    parts: Sequence[Part], made_up: Sequence[Part], test: Sequence[np.ndarray], classes: tuple[str, ...]
+    parts: Sequence[Part],
+    made_up: Sequence[Sequence[Part]],
+    test: Sequence[np.ndarray],
+    classes: tuple[str, ...],
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
     """Each baseline's name and its labels of the test records, beat by beat, from the same table as the
     model's.
 
     Args:
         parts: The training part.
-        made_up: What the model learns from beside it; with it or without it, as suits each baseline.
+        made_up: What may be learnt from beside it: whichever suits each baseline, or nothing.
         test: Tables of the test records.
         classes: What they are to tell apart; other beats of the training part are left out.
     """
-    recorded, more = (_together(part, classes) for part in (parts, made_up))
+    recorded, *more = (_together(part, classes) for part in (parts, *made_up))
+    helps = [None, *more]
     for name, grid in zip(NAMES, _grids(), strict=True):
-        model, helped, odds = _best([(m, helped) for m in grid for helped in (False, True)], recorded, more)
+        model, help_, odds = _best([(m, h) for m in grid for h in helps], recorded)
         if "n_estimators" in model.get_params():  # a forest: it was tuned with fewer trees, of fewer beats
             model.set_params(n_estimators=_TREES, max_samples=None)
-        _, table, known = _joined(recorded, more) if helped else recorded
+        _, table, known = _joined(recorded, help_)
         model = _fitted(model, table, known)
         # In a record there may be no beat at all.
         yield name, [_called(model, t, [odds])[0] if len(t) else np.array([], known.dtype) for t in test]
@@ -81,24 +86,20 @@ def _called(model: Any, table: np.ndarray, odds: Sequence[float]) -> list[np.nda
     return [model.classes_[(learnt + o * (model.classes_ == "S")).argmax(axis=1)] for o in odds]
 
 
-def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> Beats:
     """Patient, columns and label of each beat of the classes."""
-    if not parts:
-        return np.array([], str), np.zeros((0, 0)), np.array([], str)
     patient = np.concatenate([[name] * len(x) for name, _, x in parts])
     table, known = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     kept = np.isin(known, classes)
     return patient[kept], table[kept], known[kept]
 
 
-def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    return tuple(np.concatenate(pair) for pair in zip(one, other, strict=True)) if len(other[0]) else one
+def _joined(one: Beats, other: Beats | None) -> Beats:
+    return one if other is None else tuple(np.concatenate(pair) for pair in zip(one, other, strict=True))
 
 
-def _best(
-    grid: list[tuple[Any, bool]], recorded: tuple[np.ndarray, ...], made_up: tuple[np.ndarray, ...]
-) -> tuple[Any, bool, float]:
-    """The model, whether made-up beats help it, and what of `_ODDS` does, of the best macro F1 on recorded
+def _best(grid: list[tuple[Any, Beats | None]], recorded: Beats) -> tuple[Any, Beats | None, float]:
+    """The model, which made-up beats help it, and what of `_ODDS` does, of the best macro F1 on recorded
     beats of patients that are left out."""
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold
@@ -108,19 +109,19 @@ def _best(
         return *grid[0], 0.0
     folds = list(GroupKFold(min(_FOLDS, len(set(patient)))).split(table, groups=patient))
 
-    def qualities(model: Any, helped: bool) -> list[float]:
+    def qualities(model: Any, made_up: Beats | None) -> list[float]:
         found = np.empty((len(_ODDS), len(known)), known.dtype)
         for kept, left_out in folds:
             learnt = tuple(a[kept] for a in recorded)
-            if helped and len(made_up[0]):
+            if made_up is not None:
                 of_others = ~np.isin(made_up[0], patient[left_out])
                 learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
             found[:, left_out] = _called(_fitted(model, *learnt[1:]), table[left_out], _ODDS)
         return [float(f1_score(known, row, average="macro")) for row in found]
 
     tried = [
-        (quality, (model, helped, odds))
-        for model, helped in grid
-        for quality, odds in zip(qualities(model, helped), _ODDS, strict=True)
+        (quality, (model, made_up, odds))
+        for model, made_up in grid
+        for quality, odds in zip(qualities(model, made_up), _ODDS, strict=True)
     ]
     return max(tried, key=lambda t: t[0])[1]

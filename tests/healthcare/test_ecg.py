@@ -83,8 +83,8 @@ def test_other_leads_serve_for_training_only(tmp_path):
 
 def test_baselines_of_one_patient_are_not_tuned():
     recorded = np.array(["a"] * 4), np.zeros((4, 2)), np.array(list("NNVV"))
-    grid = [("first", False), ("second", True)]
-    assert ecg_baselines._best(grid, recorded, recorded) == ("first", False, 0.0)
+    grid = [("first", None), ("second", recorded)]
+    assert ecg_baselines._best(grid, recorded) == ("first", None, 0.0)
 
 
 class Remembering:
@@ -107,9 +107,9 @@ def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_p
     recorded = patient, table, known
     own = patient, table, known  # each patient's own: known to no fold that asks him
     others = np.roll(patient, 2), table, known  # the same beats as another patient's
-    grid = [(Remembering(), False), (Remembering(), True)]
-    assert ecg_baselines._best(grid, recorded, own)[:2] == grid[0]
-    assert ecg_baselines._best(grid, recorded, others)[:2] == grid[1]
+    grid = [(Remembering(), made_up) for made_up in (None, own, others)]
+    assert ecg_baselines._best(grid[:2], recorded)[:2] == grid[0]
+    assert ecg_baselines._best(grid, recorded)[:2] == grid[2]
 
 
 def test_the_odds_of_s_are_put_right_for_a_baseline_where_that_helps():
@@ -125,7 +125,7 @@ def test_the_odds_of_s_are_put_right_for_a_baseline_where_that_helps():
             return np.stack([1 - table[:, 0], table[:, 0]], axis=1)
 
     recorded = np.array(list("aaaabbbb")), np.array([[0.1, 0.6, 0.6, 0.95] * 2]).T, np.array(list("NNNS" * 2))
-    model, _, odds = ecg_baselines._best([(Eager(), False)], recorded, recorded)
+    model, _, odds = ecg_baselines._best([(Eager(), None)], recorded)
     assert odds == -1
     as_learnt, put_right = ecg_baselines._called(model, recorded[1], [0.0, odds])
     assert list(as_learnt) == list("NSSS" * 2)

@@ -14,16 +14,15 @@ SIGNAL, PEAKS, KINDS = heart(600, seed=2)
 RECORD = EcgRecord("x", 0, SIGNAL, RATE, PEAKS, KINDS)
 
 
-def heart_of(monkeypatch, **shares):
+def heart_of(monkeypatch, share=0.0, irregular=0.0):
     """A heart to which only what is named happens."""
-    for name in ("SHARE", "IRREGULAR"):
-        monkeypatch.setattr(ecg_augment, name, shares.get(name, 0.0))
-    return made_up(RECORD, np.random.default_rng(0))
+    monkeypatch.setattr(ecg_augment, "SHARE", share)
+    return made_up(RECORD, np.random.default_rng(0), irregular)
 
 
 @pytest.fixture
 def early(monkeypatch):
-    return heart_of(monkeypatch, SHARE=SHARE)
+    return heart_of(monkeypatch, share=SHARE)
 
 
 def new(found):
@@ -46,7 +45,7 @@ def test_they_come_as_early_as_was_drawn_and_others_as_they_did(early):
 
 
 def test_in_an_irregular_rhythm_normal_beats_come_at_other_times_and_stay_normal(monkeypatch):
-    found = heart_of(monkeypatch, IRREGULAR=0.01)
+    found = heart_of(monkeypatch, irregular=0.01)
     np.testing.assert_array_equal(found.labels, KINDS)
     moved = np.flatnonzero(np.diff(PEAKS) != np.diff(found.peaks))
     assert 0.2 < len(moved) / len(PEAKS) < 0.95
@@ -80,7 +79,7 @@ def test_irregular_rhythms_are_what_they_are_called(seed):
     assert blocked[~twice].mean() == pytest.approx(0, abs=0.01)
 
 
-@pytest.mark.parametrize("share", ["SHARE", "IRREGULAR"])
+@pytest.mark.parametrize("share", ["share", "irregular"])
 def test_the_complex_of_every_beat_is_kept(monkeypatch, share):
     """Up to the line that joins the ends of a cut."""
     found = heart_of(monkeypatch, **{share: 0.05})
