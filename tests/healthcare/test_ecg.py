@@ -46,7 +46,7 @@ def test_a_lead_that_came_off_is_a_record_without_beats():
     assert len(missed) == len(peaks)
     whole = beats(signal, peaks, kinds)
     parts = [("a", whole.table, whole.labels), ("b", whole.table, whole.labels)]
-    for _, found in ecg_baselines.labels(parts, parts, [whole.table, table], ("N", "S", "V")):
+    for _, found in ecg_baselines.labels(parts, [parts], [whole.table, table], ("N", "S", "V")):
         assert [len(f) for f in found] == [len(whole.table), 0]
 
 
