@@ -317,7 +317,7 @@ def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
 @pytest.mark.parametrize(
     ("features", "change"),
     [
-        (BEATS, {"classes": "NSV"}),
+        (BEATS, {"classes": [1, 2, 3]}),
         (BEATS, {"window": {**asdict(BEATS.window), "usual": 0}}),
         (BEATS, {"window": {**asdict(BEATS.window), "ratio": None}}),
         (WORDS, {"voices": [0.0]}),
