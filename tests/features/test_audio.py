@@ -119,7 +119,7 @@ def test_what_is_too_long_is_told_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(soundfile, "read", lambda *a, **k: pytest.fail("it was read"))
     with pytest.raises(InputError, match=r"long\.wav: 0\.1 hours of sound"):
         read_audio(tmp_path / "long.wav", 1000)
-    with pytest.raises(InputError, match=r"long\.wav: 0\.1 hours of sound"):
+    with pytest.raises(InputError, match=r"^0\.1 hours of sound"):
         read_audio(np.zeros(6 * 3600 * 10), 1000)
 
 
