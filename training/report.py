@@ -9,9 +9,9 @@ from typing import Any
 
 import jinja2
 import keras
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from lstm_apps.application import MODEL, Application, Data, Picture
@@ -25,8 +25,7 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
     """Write the report of an evaluated run; returns its path."""
     app, features = run.application, run.features
     pictures = [loss_curves(run.history_file)]
-    with matplotlib.rc_context({"text.parse_math": False}):  # a text may have any signs
-        pictures += app.pictures(features, data, keras_run(model))
+    pictures += app.pictures(features, data, keras_run(model))
     one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
     pictures += gate_maps(model, one_input)
     return _write(
@@ -141,6 +140,7 @@ def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture
 
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"text.parse_math": False}):  # labels may have any signs
-        figure.savefig(buffer, format="png", dpi=110)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # words and texts may have any signs
+    figure.savefig(buffer, format="png", dpi=110)
     return base64.b64encode(buffer.getvalue()).decode()

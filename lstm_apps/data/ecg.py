@@ -12,7 +12,7 @@ from lstm_apps.features.beats import read_ecg
 NEAR = 0.15  # seconds
 LAYOUT = (
     "a folder of WFDB records, each of another patient and with beats annotated in a file of the ending "
-    ".atr; several records of one patient stand in a subfolder"
+    ".atr; or one with a subfolder of records a patient"
 )
 # ANSI/AAMI EC57: what PhysioNet's symbols of beats count as.
 AAMI = {
@@ -112,18 +112,19 @@ def _nearest(places: np.ndarray, to: np.ndarray) -> np.ndarray:
 
 
 def list_records(folder: Path) -> dict[str, list[Path]]:
-    """The annotated records of each patient, without ending, in the order of their names: patients are
-    subfolders, or, where there are none, records."""
+    """The annotated records of each patient, without ending, in the order of their names: records of the
+    folder are each of another patient; where it has none, those of a subfolder are of one."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
-    found: dict[str, list[Path]] = {}
-    for file in sorted((*folder.glob("*.hea"), *folder.glob("*/*.hea"))):
-        if file.with_suffix(".atr").is_file():
-            patient = file.stem if file.parent == folder else file.parent.name
-            found.setdefault(patient, []).append(file.with_suffix(""))
+    found = {path.name: [path] for path in _annotated(folder)}
+    found = found or {f.name: paths for f in sorted(folder.iterdir()) if (paths := _annotated(f))}
     if not found:
         raise InputError(f"{folder} holds no annotated record, expected {LAYOUT}.")
     return found
+
+
+def _annotated(folder: Path) -> list[Path]:
+    return sorted(f.with_suffix("") for f in folder.glob("*.hea") if f.with_suffix(".atr").is_file())
 
 
 def leads(path: Path) -> list[int]:

@@ -104,7 +104,7 @@ class Vitals(Application):
         found = sources.find(request.path or self.dataset)
         if request.columns and found.path.is_dir():
             raise InputError(
-                "The tables of CLIF have the columns that it names; others are those of CSV files."
+                "--column names columns of a CSV file; the tables of CLIF have those that CLIF defines."
             )
         stays, left_out = read_stays(found.path, columns)
         courses = [c for c in map(course, stays) if c.asked.any()]

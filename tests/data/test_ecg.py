@@ -101,11 +101,14 @@ def test_what_has_another_unit_than_the_first_lead_is_none(tmp_path):
 
 def test_records_in_a_subfolder_are_one_patients(tmp_path):
     signal, *_ = hearts.heart(60, seed=0)
-    for name in ("a", "p1/x", "p1/y", "p2/x"):
+    for name in ("p1/x", "p1/y", "p2/x"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write((tmp_path / name).parent, name.split("/")[-1], signal[:, None])
     found = {patient: [p.name for p in paths] for patient, paths in list_records(tmp_path).items()}
-    assert found == {"a": ["a"], "p1": ["x", "y"], "p2": ["x"]}
+    assert found == {"p1": ["x", "y"], "p2": ["x"]}
+    # PhysioNet's archive of MIT-BIH has a folder of its patients' other records, which are not read.
+    write(tmp_path, "108", signal[:, None])
+    assert list(list_records(tmp_path)) == ["108"]
 
 
 def test_the_split_of_de_chazal_et_al_is_of_all_mit_bih():

@@ -195,7 +195,7 @@ def test_numbers_are_no_times(tmp_path):
 
 
 def test_columns_of_clif_tables_cannot_be_named(tmp_path):
-    with pytest.raises(InputError, match="have the columns that it names"):
+    with pytest.raises(InputError, match="--column names columns of a CSV file"):
         VITALS.load(Request(str(write_clif(tmp_path / "clif")), {"time": "when"}))
 
 

@@ -3,12 +3,13 @@ import re
 import keras
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from lstm_apps.application import Estimate, Metric, proportion
 from lstm_apps.layers import LSTM
 from lstm_apps.tables import lead_of
 from training.evaluate import beaten, lead
-from training.report import gate_maps, write_report
+from training.report import _png, gate_maps, write_report
 
 
 def test_metrics_hold_model_and_every_baseline(small_run):
@@ -108,3 +109,12 @@ def test_gates_of_layers_that_read_both_ways():
     model = keras.Model({"tokens": tokens}, x)
     (picture,) = gate_maps(model, {"tokens": np.array([[1, 2, 3, 0]])})
     assert picture.title == "Gates of both"
+
+
+def test_signs_of_formulas_in_pictures_are_signs():
+    figure = Figure()
+    axis = figure.subplots()
+    axis.text(0, 0, "cheap $$ 5")
+    axis.set(xticks=[0, 1], title="$_$")
+    axis.set_xticklabels(["$1_2_3$", r"$\frac$"])
+    assert _png(figure)
