@@ -17,6 +17,7 @@ from rich.text import Text
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
+from lstm_apps.features.options import parsed
 from lstm_apps.features.raw import is_file, is_folder
 from lstm_apps.tables import (
     answer_table,
@@ -261,23 +262,25 @@ def benchmark(
             out.print(f"{row['file']} in {row['runtime']}: {row['reason']}", highlight=False)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def predict(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="An exported .onnx or .tflite file.")],
     raw: Annotated[
         str, typer.Argument(metavar="INPUT", help="What the application takes: a file, a folder, a text.")
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """What an exported file answers."""
+    """What an exported file answers. An application may have options of its own: --name VALUE."""
     model = runtime.load(file)
+    options = parsed(model.options, context.args)
     if not raw.strip():
         raise InputError("INPUT is empty, expected what the application takes: a file, a folder, a text.")
     path = Path(raw)
     there = is_file(path) or is_folder(path)
     if not there and path.suffix and len(raw.split()) == 1:
         _tell(f"There is no file {raw}: the words themselves are taken as the input.")
-    answer = model.predict(path if there else raw)
+    answer = model.predict(path if there else raw, **options)
     if as_json:
         print(json.dumps(_plain(answer)))
         if model.info["notice"]:

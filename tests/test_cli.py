@@ -11,6 +11,7 @@ from households import household, write_csv
 
 from lstm_apps import application
 from lstm_apps.__main__ import main
+from lstm_apps.features.options import Option
 
 
 @pytest.fixture
@@ -129,6 +130,19 @@ def test_what_needs_more_than_the_runtime_says_so(cli, monkeypatch):
         cli("list")
 
 
+def test_predict_hands_over_the_options_of_the_application(cli, monkeypatch):
+    model = SimpleNamespace(
+        predict=lambda raw, **options: {"text": raw, **options},
+        info={"notice": ""},
+        options={"lead": Option(str, "which lead to read")},
+    )
+    monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
+    code, out, _ = cli("predict", "a.onnx", "some words", "--lead", "II", "--json")
+    assert (code, json.loads(out)) == (0, {"text": "some words", "lead": "II"})
+    code, _, error = cli("predict", "a.onnx", "some words", "--leed", "II")
+    assert (code, error) == (2, "Error: Unknown option 'leed'. Did you mean 'lead'?\n")
+
+
 def test_an_empty_input_is_no_folder(cli, small_run):
     code, _, error = cli("predict", small_run.folder / "model.onnx", " ")
     assert code == 2
@@ -136,7 +150,7 @@ def test_an_empty_input_is_no_folder(cli, small_run):
 
 
 def test_predict_tells_that_a_file_is_not_there(cli, small_run, monkeypatch):
-    model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"notice": ""})
+    model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"notice": ""}, options={})
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
     code, out, err = cli("predict", small_run.folder / "model.onnx", "review.txt", "--json")
     assert (code, json.loads(out)) == (0, {"text": "review.txt"})

@@ -11,6 +11,7 @@ from lstm_apps.errors import unknown_name
 from lstm_apps.features.beats import BeatFeatures
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.keywords import KeywordFeatures
+from lstm_apps.features.options import Options
 from lstm_apps.features.text import TextFeatures
 from lstm_apps.features.vitals import VitalsFeatures
 
@@ -22,8 +23,10 @@ class Features(Protocol):
     """What stands between a person's input and the model's tensors; saved as JSON, never code."""
 
     kind: ClassVar[str]
+    options: ClassVar[Options]  # what `predict` takes as keywords, all of them optional
 
-    def predict(self, run: Run, raw: Any) -> Any:
+    # `*args` says to type checkers that each kind has keywords of its own: those of `options`.
+    def predict(self, run: Run, raw: Any, *args: Any, **options: Any) -> Any:
         """Encode `raw`, call the model through `run` as often as needed, decode the answer."""
 
     def stream(self, stream: Any) -> Any:

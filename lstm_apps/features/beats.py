@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.options import Options
 from lstm_apps.features.peaks import DELAY, PeakDetector
 from lstm_apps.features.raw import as_array, is_file
 
@@ -213,6 +214,7 @@ class BeatFeatures:
     window: BeatWindow = DEFAULT_WINDOW
 
     kind: ClassVar[str] = "beats"
+    options: ClassVar[Options] = {}
 
     @classmethod
     def fit(

@@ -10,6 +10,7 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.calendar import calendar
 from lstm_apps.features.frequency import Frequency
+from lstm_apps.features.options import Options
 from lstm_apps.features.series import Series, fill_missing, read_series
 
 Arrays = dict[str, np.ndarray]
@@ -39,6 +40,7 @@ class ForecastFeatures:
     std: float  # of the training part
 
     kind: ClassVar[str] = "forecast"
+    options: ClassVar[Options] = {}
 
     @classmethod
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,

@@ -10,6 +10,7 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
+from lstm_apps.features.options import Options
 from lstm_apps.features.voice import at_tempi, in_voice
 
 Arrays = dict[str, np.ndarray]
@@ -38,6 +39,7 @@ class KeywordFeatures:
     tempi: tuple[float, ...] = (0.85, 1.0, 1.2, 1.4, 1.7)
 
     kind: ClassVar[str] = "keywords"
+    options: ClassVar[Options] = {}
 
     def __post_init__(self) -> None:
         if not self.voices or not self.tempi or min(*self.voices, *self.tempi) <= 0 or not self.words:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.options import Options
 
 Arrays = dict[str, np.ndarray]
 PADDING, UNKNOWN = 0, 1
@@ -34,6 +35,7 @@ class TextFeatures:
     lengths: tuple[int, ...]  # in pieces, ascending: a sentence is padded to the next; the last is the most
 
     kind: ClassVar[str] = "text"
+    options: ClassVar[Options] = {}
 
     def __post_init__(self) -> None:
         if not self.lengths or sorted({*self.lengths, 0}) != [0, *self.lengths]:

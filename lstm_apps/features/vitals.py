@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.features.options import Options
 from lstm_apps.features.readings import BOUNDS, NAMES, VITALS, Bounds, Readings, read_patients
 
 NEEDED = "heart_rate", "map", "spo2"  # without which nothing can be asked
@@ -145,6 +146,7 @@ class VitalsFeatures:
     bounds: Bounds = field(default_factory=lambda: dict(BOUNDS))  # of what can be real
 
     kind: ClassVar[str] = "vitals"
+    options: ClassVar[Options] = {}
 
     @classmethod
     def fit(cls, columns: Mapping[str, str], rows: Iterable[np.ndarray]) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json
+from lstm_apps.features.options import Options, checked
 from lstm_apps.runtime.engines import Stream, is_step, open_engine
 
 __all__ = ["Model", "Stream", "load"]
@@ -44,17 +45,27 @@ class Model:
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: its metadata are damaged ({error!r}).") from error
 
-    def predict(self, raw: Any) -> Any:
+    @property
+    def options(self) -> Options:
+        """What `predict` takes beside the input, by name."""
+        return {} if is_step(self.engine) else self._features.options
+
+    def predict(self, raw: Any, **options: Any) -> Any:
         """The answer for a raw input: what goes in and comes out is the application's.
 
         For a forecaster: a CSV path or a table with the columns of times and values that it was
         trained on; the answer holds "time" and one array a quantile. A step file answers what its
         stream says of `raw` from the beginning.
+
+        Args:
+            raw: The input.
+            **options: Those of `options`; any other name, or a value of another type, is an InputError.
         """
+        options = checked(self.options, options)
         if is_step(self.engine):
             stream = self.stream()
             return [*stream.push(raw), *stream.end()]
-        return self._features.predict(self.engine.run, raw)
+        return self._features.predict(self.engine.run, raw, **options)
 
     def stream(self) -> Any:
         """A new stream through a file exported with `step`; any other file is an InputError.
