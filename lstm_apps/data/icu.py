@@ -10,23 +10,19 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.readings import (
-    EVENTS,
-    NAMES,
-    Readings,
-    possible,
-    read_clif_vitals,
-    read_rows,
-    tell_unknown,
-)
+from lstm_apps.features.hours import GAP, NEEDED
+from lstm_apps.features.readings import NAMES, Readings, possible, read_clif_vitals, read_rows, tell_unknown
 from lstm_apps.features.table import NEVER, read_parquet
-from lstm_apps.features.vitals import GAP, NEEDED
+from lstm_apps.features.vital_checks import check, tell_doubtful
+from lstm_apps.features.vital_table import EVENTS
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
     "patient, time, variable and value, where variables are CLIF's vital signs "
-    f"({', '.join(NAMES)}; without {', '.join(NEEDED)} nothing can be asked) and, as events without a value, "
-    "death and transfer_up"
+    f"({', '.join(NAMES)}; without {', '.join(NEEDED)} nothing can be asked, where sbp and dbp stand in for "
+    "map) and, as events without a value, death and transfer_up; or a CSV file with columns patient, time and "
+    "one for each vital sign, named like those or as HR, SBP, Temp (F), and perhaps death and transfer_up, "
+    "with 1 where one happens"
 )
 _LEVELS = {"ward": 0, "stepdown": 1, "icu": 2}
 
@@ -86,7 +82,9 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
     patients, seconds, names, values = read_rows(path, columns)
     if (patients == "").any():
         raise InputError(f"{path} must say which patient a row is of: column {columns['patient']}.")
+    check(patients, seconds, names, values, str(path))
     tell_unknown(names)
+    tell_doubtful(names, values)
     stays = []
     for patient in dict.fromkeys(patients.tolist()):
         mine = patients == patient
@@ -99,6 +97,8 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
 
 def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     ids, seconds, names, values = read_clif_vitals(folder)
+    check(ids, seconds, names, values, str(folder))
+    tell_doubtful(names, values)
     hospitalization = read_parquet(
         folder, "hospitalization", "hospitalization_id", "patient_id", "discharge_dttm", "discharge_category",
         "age_at_admission",

@@ -7,17 +7,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_folder
-from lstm_apps.features.table import (
-    NEVER,
-    column_names,
-    parse_names,
-    parse_numbers,
-    parse_times,
-    read_columns,
-    read_parquet,
-)
+from lstm_apps.features.table import NEVER, parse_numbers, read_parquet
+from lstm_apps.features.vital_checks import check, tell_doubtful
+from lstm_apps.features.vital_table import EVENTS, Rows, called, read_table
 
 
 class Vital(NamedTuple):
@@ -40,7 +33,6 @@ VITALS: dict[str, Vital] = {
     "temp_c": Vital("°C", 32, 44),
 }
 NAMES = tuple(VITALS)
-EVENTS = "death", "transfer_up"  # variables without a value, of which training data tell
 Bounds = Mapping[str, tuple[float, float]]  # by vital sign, lowest and highest value that can be real
 BOUNDS: Bounds = {name: (vital.low, vital.high) for name, vital in VITALS.items()}
 
@@ -70,43 +62,24 @@ def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> 
         return (values >= low) & (values <= high)
 
 
-def read_rows(raw: Any, columns: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def read_rows(raw: Any, columns: Mapping[str, str]) -> Rows:
     """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings.
 
     Args:
-        raw: A long table, as `lstm_apps.features.table.read_columns`; or a folder of CLIF tables, of which
-            the vital signs are read, each hospitalization as a patient.
+        raw: A long or wide table, see `lstm_apps.features.vital_table.read_table`; or a folder of CLIF
+            tables, of which the vital signs are read, each hospitalization as a patient.
         columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
             "value".
 
     Raises:
-        InputError: No table or an empty one, a column missing, a time or value that is none, a row of no
-            patient where others have one.
+        InputError: As `read_table` and `read_clif_vitals`.
     """
     if isinstance(raw, str | Path) and is_folder(Path(raw)):
         return read_clif_vitals(Path(raw))
-    patient, time, variable, value = (columns[r] for r in ("patient", "time", "variable", "value"))
-    cells, where = read_columns(raw, (time, variable, value), (patient,))
-    sizes = {name: len(c) for name, c in cells.items()}
-    if len(set(sizes.values())) > 1:
-        raise InputError(f"{where}: its columns differ in length: {sizes}.")
-    if not cells[time]:
-        raise InputError(f"{where} has no rows.")
-    if patient not in cells and (others := set(column_names(raw)) - {time, variable, value}):
-        warnings.warn(
-            f"{where} has no column {patient!r}, but {', '.join(sorted(others))}: "
-            "all its rows count as one patient's.",
-            stacklevel=2,
-        )
-    return (
-        parse_names(cells[patient], patient, where) if patient in cells else np.full(len(cells[time]), ""),
-        parse_times(cells[time], time, where).astype(np.int64),
-        np.array([str(c).strip() for c in cells[variable]]),
-        parse_numbers(cells[value], value, where),
-    )
+    return read_table(raw, columns)
 
 
-def read_clif_vitals(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def read_clif_vitals(folder: Path) -> Rows:
     """As `read_rows`, from the table of vital signs of CLIF 2.1, by hospitalization and time. Of two readings
     of one kind at once the one that was measured in the artery counts."""
     found = read_parquet(
@@ -140,19 +113,12 @@ def tell_unknown(names: np.ndarray) -> None:
         )
 
 
-def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
-    """The readings of each patient, see `read_rows`; what is left out is said in a warning.
-
-    Returns:
-        Of each patient who has any that could be real.
-
-    Raises:
-        InputError: As `read_rows`.
-    """
-    patients, seconds, names, values = read_rows(raw, columns)
+def tell(rows: Rows, bounds: Bounds = BOUNDS) -> None:
+    """Warn of what is left out, or would be usual in another unit."""
+    _, _, names, values = rows
     tell_unknown(names)
-    ok = possible(names, values, bounds)
-    wrong = ~ok & ~np.isnan(values) & np.isin(names, NAMES)
+    tell_doubtful(names, values)
+    wrong = ~possible(names, values, bounds) & ~np.isnan(values) & np.isin(names, NAMES)
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
         low, high = bounds[names[i]]
@@ -161,7 +127,42 @@ def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS)
             f"{values[i]:g}; between {low:g} and {high:g} {VITALS[names[i]].unit} it would count.",
             stacklevel=2,
         )
-    return {
-        p: Readings.of(seconds[patients == p], names[patients == p], values[patients == p], bounds)
-        for p in dict.fromkeys(patients[ok].tolist())
+
+
+def by_patient(rows: Rows, bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+    """The readings of each patient that could be real, in the order of the table; of some there may be
+    none."""
+    patients, seconds, names, values = rows
+    places, inverse = np.unique(patients, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(places)))[:-1])
+    found = {
+        str(p): Readings.of(seconds[i], names[i], values[i], bounds)
+        for p, i in zip(places, parts, strict=True)
     }
+    return {p: found[p] for p in dict.fromkeys(patients.tolist())}
+
+
+def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+    """The readings of each patient, see `read_rows`; what is left out is said in a warning.
+
+    Returns:
+        Of each patient who has any that could be real.
+
+    Raises:
+        InputError: As `read_rows`; or readings in another unit than they should be, see
+            `lstm_apps.features.vital_checks.check`.
+    """
+    rows = read_rows(raw, columns)
+    check(*rows, called(raw))
+    tell(rows, bounds)
+    found = by_patient(rows, bounds)
+    nothing = [patient for patient, readings in found.items() if not len(readings.values)]
+    if nothing and len(nothing) < len(found):
+        shown = ", ".join(map(repr, nothing[:10])) + (", ..." if len(nothing) > 10 else "")
+        warnings.warn(
+            f"No answer for {len(nothing)} of {len(found)} patients, who have no reading that could be real: "
+            f"{shown}.",
+            stacklevel=2,
+        )
+    return {patient: readings for patient, readings in found.items() if len(readings.values)}

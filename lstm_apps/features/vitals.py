@@ -3,117 +3,40 @@
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.features.hours import (
+    COLUMNS,
+    GAP,
+    INPUTS,
+    STABLE,
+    VALUES,
+    Hour,
+    HourGrid,
+    hours_of,
+    stays_of,
+)
 from lstm_apps.features.options import Options
-from lstm_apps.features.readings import BOUNDS, NAMES, VITALS, Bounds, Readings, read_patients
+from lstm_apps.features.readings import (
+    BOUNDS,
+    NAMES,
+    VITALS,
+    Bounds,
+    by_patient,
+    read_patients,
+    read_rows,
+    tell,
+)
+from lstm_apps.features.vital_checks import SAME_TIME, check
+from lstm_apps.features.vital_table import Rows, called
 
-NEEDED = "heart_rate", "map", "spo2"  # without which nothing can be asked
-_HEART_RATE, _MAP, _SPO2 = map(NAMES.index, NEEDED)
-LOW_MAP, LOW_SPO2 = 65.0, 88.0  # below: hypotension, hypoxaemia
 HORIZON = 6  # hours: what a risk is of, and how long an alarm holds
-GAP = 12 * 3600  # seconds without a reading after which a stay has ended
-_MAP_KNOWN = 4  # hours for which a blood pressure says something
-_LONGEST_SINCE = 24  # hours; longer ago is all the same
-# Of each hour: last, lowest and highest value of each vital sign, whether it was measured, hours since.
-VALUES = 3 * len(NAMES)
-COLUMNS = 5 * len(NAMES)
 # A file reads so many hours at once, of which the first ones, but at the beginning, are there to warm up.
 STRETCH, WARM_UP = 72, 24
-
-STABLE, LOW, UNKNOWN = "stable", "low now", "too little measured"
-
-
-class Hour(NamedTuple):
-    """What is known at the end of a whole hour of UTC."""
-
-    end: int  # seconds since 1970
-    row: np.ndarray  # (COLUMNS,); values that were never measured are NaN
-    status: str  # STABLE; LOW: hypotension or hypoxaemia already; UNKNOWN: too little is measured
-    begins: bool  # the first hour of a stay
-
-
-class HourGrid:
-    """Readings in, hours out: each hour as soon as a reading after it comes. After `GAP` without a
-    reading a new stay begins, which knows nothing of the one before."""
-
-    def __init__(self) -> None:
-        self._hour: int | None = None  # its end, in hours since 1970
-        self._latest = 0  # reading, seconds since 1970
-
-    def push(self, second: int, vital: int, value: float) -> list[Hour]:
-        """The hours that end before this reading. A reading of an hour that was told already is an
-        InputError."""
-        hour = -(-second // 3600)
-        told = []
-        if self._hour is not None and second - self._latest > GAP:
-            told, self._hour = self.end(), None
-        if self._hour is None:
-            self._begin(hour)
-        assert self._hour is not None
-        self.check(second)
-        while self._hour < hour:
-            told.append(self._close())
-            self._hour += 1
-        self._readings.append((second, vital, value))
-        self._latest = max(self._latest, second)
-        return told
-
-    def check(self, second: int) -> None:
-        """A time in an hour that was told already is an InputError."""
-        if self._hour is not None and -(-second // 3600) < self._hour:
-            raise InputError(
-                f"A reading of {np.datetime64(second, 's')} comes too late: its hour was told already. "
-                "After a wrong time, `reset` begins anew."
-            )
-
-    def end(self) -> list[Hour]:
-        """The last hour, of which no more readings come; the next reading begins a new stay."""
-        if self._hour is None:
-            return []
-        last = self._close()
-        self._hour = None
-        return [last]
-
-    def _begin(self, hour: int) -> None:
-        self._hour, self._latest, self._first = hour, hour * 3600 - 3600, True
-        self._readings: list[tuple[int, int, float]] = []
-        self._values = np.full(len(NAMES), np.nan)
-        self._since = np.full(len(NAMES), _LONGEST_SINCE)
-        self._never = np.ones(len(NAMES), bool)
-
-    def _close(self) -> Hour:
-        assert self._hour is not None
-        self._since = np.minimum(self._since + 1, _LONGEST_SINCE)
-        of_hour: dict[int, list[float]] = {}
-        for _, vital, value in sorted(self._readings, key=lambda r: r[0]):
-            of_hour.setdefault(vital, []).append(value)
-        lowest, highest = self._values.copy(), self._values.copy()
-        measured = np.zeros(len(NAMES))
-        for vital, values in of_hour.items():
-            self._values[vital], lowest[vital], highest[vital] = values[-1], min(values), max(values)
-            self._since[vital], measured[vital] = 0, 1
-        self._never &= measured == 0
-        row = np.concatenate([self._values, lowest, highest, measured, self._since])
-        if lowest[_MAP] < LOW_MAP or lowest[_SPO2] < LOW_SPO2:
-            status = LOW
-        elif self._since[_MAP] >= _MAP_KNOWN or self._never[[_HEART_RATE, _SPO2]].any():
-            status = UNKNOWN
-        else:
-            status = STABLE
-        first, self._first, self._readings = self._first, False, []
-        return Hour(self._hour * 3600, row, status, first)
-
-
-def hours_of(readings: Readings) -> list[Hour]:
-    """All hours of a patient."""
-    grid, told = HourGrid(), []
-    for reading in zip(*(a.tolist() for a in readings), strict=True):
-        told += grid.push(*reading)
-    return told + grid.end()
+_SEEN = 1000  # readings by which a stream tells that units are wrong
 
 
 class Alarms:
@@ -186,20 +109,35 @@ class VitalsFeatures:
 
         Returns:
             "patient"; "time", the end of the hour; "risk" that the patient deteriorates within `HORIZON`
-            hours, NaN unless "status" is "stable"; "alarm".
+            hours, NaN unless "status" is "stable"; "alarm"; "reason", why there is no risk, else "".
         """
-        answers: dict[str, list[Any]] = {n: [] for n in ("patient", "time", "risk", "status", "alarm")}
+        names = "patient", "time", "risk", "status", "alarm", "reason"
+        answers: dict[str, list[Any]] = {n: [] for n in names}
+        computed, breaks = 0, []
         patients = read_patients(raw, self.columns, self.bounds)
         if not patients:
             raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
         for patient, readings in patients.items():
-            for stay in stays_of(hours_of(readings)):
+            stays = stays_of(hours_of(readings))
+            breaks += [(patient, stay[-1].end) for stay in stays[:-1]]
+            for stay in stays:
+                computed += sum(hour.computed for hour in stay)
                 risks = self.risks(run, np.stack([h.row for h in stay]))
                 alarms = Alarms(self.threshold)
                 for hour, risk in zip(stay, risks, strict=True):
                     answer = self.answer(hour, float(risk), alarms)
                     for name, value in {"patient": patient, **answer}.items():
                         answers[name].append(value)
+        if computed:
+            tell_computed(computed, len(answers["time"]))
+        if breaks:
+            patient, end = breaks[0]
+            warnings.warn(
+                f"{len(breaks)} time(s) nothing was measured for more than {GAP // 3600} hours, first"
+                f"{f' of patient {patient!r}' if patient else ''} after {np.datetime64(end, 's')}: those hours "
+                "have no answer, and a new stay begins after them.",
+                stacklevel=2,
+            )
         return {name: np.array(values) for name, values in answers.items()}
 
     def answer(self, hour: Hour, risk: float, alarms: Alarms) -> dict[str, Any]:
@@ -210,6 +148,7 @@ class VitalsFeatures:
             "risk": risk,
             "status": hour.status,
             "alarm": alarms.hear(hour.end, risk),
+            "reason": hour.reason,
         }
 
     def stream(self, stream: Any) -> "VitalsStream":
@@ -218,7 +157,12 @@ class VitalsFeatures:
 
     def about(self) -> dict[str, Any]:
         vitals = {name: {"unit": VITALS[name].unit, "between": list(self.bounds[name])} for name in NAMES}
-        return {"columns": dict(self.columns), "vitals": vitals, "horizon_hours": HORIZON}
+        return {
+            "columns": dict(self.columns),
+            "vitals": vitals,
+            "horizon_hours": HORIZON,
+            "input_columns": [{"name": name, "unit": unit} for name, unit in INPUTS],
+        }
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -229,14 +173,13 @@ class VitalsFeatures:
         return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"]), "bounds": bounds})
 
 
-def stays_of(hours: list[Hour]) -> list[list[Hour]]:
-    """Hours of a patient, those of each stay together."""
-    stays: list[list[Hour]] = []
-    for hour in hours:
-        if hour.begins:
-            stays.append([])
-        stays[-1].append(hour)
-    return stays
+def tell_computed(count: int, hours: int) -> None:
+    """Warn that mean arterial pressures were computed."""
+    warnings.warn(
+        f"In {count} of {hours} hours no mean arterial pressure was measured: it is computed, (systolic + "
+        f"2 diastolic) / 3, from readings at most {SAME_TIME // 60} minutes apart.",
+        stacklevel=3,
+    )
 
 
 def stretches(rows: np.ndarray) -> list[np.ndarray]:
@@ -257,6 +200,8 @@ class VitalsStream:
         self._grid = HourGrid()
         self._alarms = Alarms(self._features.threshold)
         self._patient: str | None = None
+        self._seen: Rows | None = None
+        self._told = False  # that a pressure is computed
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
         """Hours that the next readings complete, as `VitalsFeatures.predict` has them.
@@ -265,18 +210,24 @@ class VitalsStream:
             raw: A long table of readings of this patient, later than the hours that were told. Where none
                 could be real, as when a sensor came off, nothing was measured.
         """
-        patients = read_patients(raw, self._features.columns, self._features.bounds)
-        if not patients:
-            return []
+        bounds = self._features.bounds
+        rows = read_rows(raw, self._features.columns)
+        patients = {p: readings for p, readings in by_patient(rows, bounds).items() if len(readings.values)}
         if len(patients) > 1:
             raise InputError(f"Readings of {len(patients)} patients; a stream is of one.")
-        ((patient, readings),) = patients.items()
+        patient, readings = next(iter(patients.items()), (self._patient, None))
         if self._patient not in (None, patient):
             raise InputError(
                 f"Readings of patient {patient!r}; the stream is of {self._patient!r}: begin another."
             )
-        self._grid.check(int(readings.seconds[0]))
-        self._patient = patient
+        if readings is not None:
+            self._grid.check(int(readings.seconds[0]))
+        seen = rows if self._seen is None else _joined(self._seen, rows)
+        check(*seen, called(raw))
+        tell(rows, bounds)
+        self._seen, self._patient = seen, patient
+        if readings is None:
+            return []
         told: list[Hour] = []
         for reading in zip(*(a.tolist() for a in readings), strict=True):
             told += self._grid.push(*reading)
@@ -290,6 +241,17 @@ class VitalsStream:
         if hour.begins:
             self._stream.reset()
             self._alarms = Alarms(self._features.threshold)
+        if hour.computed and not self._told:
+            self._told = True
+            tell_computed(1, 1)
         row = self._features.encode(hour.row)
         risk = float(self._stream.push({"hours": row[None, None]})["risk"][0, 0, 0])
         return self._features.answer(hour, risk, self._alarms)
+
+
+def _joined(before: Rows, now: Rows) -> Rows:
+    """The last `_SEEN` readings."""
+    patients, seconds, names, values = (
+        np.concatenate([a, b])[-_SEEN:] for a, b in zip(before, now, strict=True)
+    )
+    return patients, seconds, names, values

@@ -1,12 +1,13 @@
 """What deterioration is, in recorded data, and which hours can be asked whether it comes.
 
 An event is one of: death, up to `HORIZON` hours after the last reading; hypotension, a mean arterial pressure
-below 65 mmHg for half an hour or longer, from its first reading; hypoxaemia, a saturation below 88 %; a
+below 65 mmHg for half an hour or longer, from its first reading, measured or, in hours without one, computed
+(`lstm_apps.features.hours.HourGrid`); hypoxaemia, a saturation below 88 %; a
 transfer to a unit for sicker patients.
 
 The question at the end of an hour is whether an event begins in the next `HORIZON` hours. It is asked of
 stable hours, those in which the patient is not low already and enough is known
-(`lstm_apps.features.vitals.HourGrid`), and only where the answer is known: the readings go on for so long, or
+(`HourGrid`), and only where the answer is known: the readings go on for so long, or
 the patient dies; and a "no" takes a reading of pressure and of saturation to be one.
 """
 
@@ -16,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_apps.data.icu import Stay
+from lstm_apps.features.hours import LOW_MAP, LOW_SPO2, STABLE, Hour, hours_of
 from lstm_apps.features.readings import NAMES
-from lstm_apps.features.vitals import HORIZON, LOW_MAP, LOW_SPO2, STABLE, hours_of
+from lstm_apps.features.vitals import HORIZON
 
 DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER = "death", "hypotension", "hypoxaemia", "transfer up"
 KINDS = (DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER)
@@ -37,14 +39,19 @@ class Course:
     comes: np.ndarray  # (hours,) of booleans: the answer
     onset: np.ndarray  # (hours,) seconds since 1970 of the next event, where one comes
     kind: np.ndarray  # (hours,) of KINDS, "" where none comes
+    computed: np.ndarray  # (hours,) of booleans: whether the mean pressure is of the two others
 
 
 def events(stay: Stay) -> list[tuple[int, str]]:
     """When what begins in a stay, in the order of time."""
+    return _events(stay, hours_of(stay.readings))
+
+
+def _events(stay: Stay, hours: list[Hour]) -> list[tuple[int, str]]:
     seconds, vitals, values = stay.readings
-    pressure, saturation = vitals == NAMES.index("map"), vitals == NAMES.index("spo2")
+    saturation = vitals == NAMES.index("spo2")
     begin, end = int(seconds[0]), int(seconds[-1])
-    found = [(t, HYPOTENSION) for t in _hypotension(seconds[pressure], values[pressure])]
+    found = [(t, HYPOTENSION) for t in _hypotension([p for hour in hours for p in hour.pressures])]
     found += [(int(t), HYPOXAEMIA) for t in seconds[saturation & (values < LOW_SPO2)]]
     found += [(t, TRANSFER) for t in stay.transfers_up if begin < t <= end]
     if stay.death is not None and end <= stay.death <= end + HORIZON * 3600:
@@ -57,10 +64,11 @@ def course(stay: Stay) -> Course:
     hours = hours_of(stay.readings)
     seconds, vitals, _ = stay.readings
     reach = HORIZON * 3600
-    found = events(stay)
+    found = _events(stay, hours)
     times = [t for t, _ in found]
     dies = stay.death if (DEATH in [kind for _, kind in found]) else None
-    proof = [seconds[vitals == NAMES.index(name)] for name in ("map", "spo2")]
+    pressures = np.array([second for hour in hours for second, _ in hour.pressures], np.int64)
+    proof = pressures, seconds[vitals == NAMES.index("spo2")]
     asked, onset, kinds = [], [], []
     for hour in hours:
         i = bisect_right(times, hour.end)
@@ -82,14 +90,15 @@ def course(stay: Stay) -> Course:
         kind != "",
         np.array(onset),
         kind,
+        np.array([h.computed for h in hours]),
     )
 
 
-def _hypotension(seconds: np.ndarray, pressures: np.ndarray) -> list[int]:
+def _hypotension(pressures: list[tuple[int, float]]) -> list[int]:
     """First readings of stretches in which the pressure stays low for `_HOLDS`."""
     begins: list[int] = []
     first = last = None
-    for time, pressure in zip(seconds.tolist(), pressures.tolist(), strict=True):
+    for time, pressure in pressures:
         if pressure >= LOW_MAP:
             first = None
             continue

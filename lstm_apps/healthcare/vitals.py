@@ -14,8 +14,9 @@ from lstm_apps.data import sources
 from lstm_apps.data.icu import LAYOUT, Stay, read_stays
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
+from lstm_apps.features.hours import COLUMNS, NEEDED
 from lstm_apps.features.readings import NAMES
-from lstm_apps.features.vitals import COLUMNS, HORIZON, NEEDED, STRETCH, WARM_UP, VitalsFeatures, stretches
+from lstm_apps.features.vitals import HORIZON, STRETCH, WARM_UP, VitalsFeatures, stretches, tell_computed
 from lstm_apps.healthcare import vitals_baselines as baselines
 from lstm_apps.healthcare.deterioration import KINDS, Course, course
 from lstm_apps.healthcare.risk import (
@@ -107,10 +108,13 @@ class Vitals(Application):
                 "--column names columns of a CSV file; the tables of CLIF have those that CLIF defines."
             )
         stays, left_out = read_stays(found.path, columns)
-        courses = [c for c in map(course, stays) if c.asked.any()]
+        all_courses = [course(stay) for stay in stays]
+        if computed := sum(int(c.computed.sum()) for c in all_courses):
+            tell_computed(computed, sum(len(c.ends) for c in all_courses))
+        courses = [c for c in all_courses if c.asked.any()]
         if not courses:
             there = {NAMES[i] for stay in stays for i in stay.readings.vitals}
-            missing = [name for name in NEEDED if name not in there]
+            missing = [name for name in NEEDED if name not in there and not (name == "map" and computed)]
             raise InputError(
                 f"{found.path}: at no hour can be asked whether an event comes. It takes {', '.join(NEEDED)}"
                 f"{' (there is no ' + ', '.join(missing) + ')' if missing else ''}, and some hours of a stay."
@@ -142,6 +146,7 @@ class Vitals(Application):
                 "split": f"by patient: fifth {fold} of {FOLDS} to test; the others validate the members "
                 f"of the model that did not learn from them",
                 "readings_left_out_as_impossible": left_out,
+                "hours_of_computed_mean_pressure": computed,
                 "train": _counts(train),
                 "test": _counts(test),
             },

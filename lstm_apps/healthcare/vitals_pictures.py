@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from lstm_apps.application import Picture
 from lstm_apps.data.icu import Stay
+from lstm_apps.features.hours import LOW_MAP, LOW_SPO2
 from lstm_apps.features.readings import NAMES
-from lstm_apps.features.vitals import HORIZON, LOW_MAP, LOW_SPO2, Alarms
+from lstm_apps.features.vitals import HORIZON, Alarms
 from lstm_apps.healthcare.deterioration import Course
 from lstm_apps.healthcare.risk import AUROC, Hours, alarm_curve, hour_scores, reliability
 

@@ -7,21 +7,9 @@ from wards import START, as_table, patient, readings
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
+from lstm_apps.features.hours import COLUMNS, LOW, STABLE, UNKNOWN, HourGrid, hours_of, stays_of
 from lstm_apps.features.readings import NAMES, read_patients
-from lstm_apps.features.vitals import (
-    COLUMNS,
-    LOW,
-    STABLE,
-    STRETCH,
-    UNKNOWN,
-    WARM_UP,
-    Alarms,
-    HourGrid,
-    VitalsFeatures,
-    hours_of,
-    stays_of,
-    stretches,
-)
+from lstm_apps.features.vitals import STRETCH, WARM_UP, Alarms, VitalsFeatures, stretches
 
 COLUMN_NAMES = {n: n for n in ("patient", "time", "variable", "value")}
 FEATURES = VitalsFeatures(COLUMN_NAMES, tuple(float(i) for i in range(21)), (1.0,) * 21, threshold=0.5)

@@ -1,0 +1,181 @@
+"""Whether readings of vital signs are in the units that they should be, and in the right columns.
+
+A unit is another one where the values that a patient has again and again cannot be survived in the right unit,
+but are usual in the other: a systolic pressure of 17 is 128 mmHg in kPa. A single low value, which may be an
+artefact or a dying patient, is not refused.
+"""
+
+import warnings
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_apps.errors import InputError
+from lstm_apps.features.vital_names import UNITS, unit_called
+
+SAME_TIME = 600  # seconds within which pressures are of one measurement
+
+
+class Suspect(NamedTuple):
+    """Values that are usual of a vital sign in another unit, and of nobody alive in its own."""
+
+    sign: str
+    unit: str
+    low: float
+    high: float
+
+
+_PRESSURES = "sbp", "dbp", "map"
+# Of what a monitored patient has: pressures of 60 to 225 over 30 to 120 mmHg, 30 to 45 °C, 30 to 100 %,
+# 24 to 240 heartbeats and 3 to 59 breaths a minute.
+SUSPECTS = (
+    *(Suspect(s, "kPa", low, high) for s, low, high in (("sbp", 8, 30), ("dbp", 4, 16), ("map", 5, 20))),
+    *(
+        Suspect(s, "Pa", low, high)
+        for s, low, high in (("sbp", 8e3, 3e4), ("dbp", 4e3, 16e3), ("map", 5e3, 2e4))
+    ),
+    Suspect("temp_c", "°F", 86, 113),
+    Suspect("temp_c", "K", 303, 318),
+    Suspect("spo2", "fraction", 0.3, 1.0),
+    Suspect("heart_rate", "Hz", 0.4, 4.0),
+    Suspect("heart_rate", "ms", 301, 2500),
+    Suspect("respiratory_rate", "Hz", 0.05, 0.99),
+)
+# How many of a patient's readings must be suspect: of all of them this share, or so many in a row for so long.
+_SHARE, _ROW, _LASTS = 0.4, 4, 2 * 3600
+# (upper, lower): of one measurement the first is never below the second.
+_ORDERS = ("sbp", "dbp"), ("sbp", "map"), ("map", "dbp")
+
+
+def check(
+    patients: np.ndarray, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, where: str
+) -> None:
+    """Refuse readings in another unit, or whose pressures have changed places.
+
+    Args:
+        patients, seconds, names, values: (readings,), see `vital_table.read_table`.
+        where: What to call the table.
+
+    Raises:
+        InputError: A unit is another one, of one patient or of all together; or more than half of a patient's
+            pressures of one measurement are in the wrong order.
+    """
+    found: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
+    groups = dict(_by_patient(patients, seconds, names, values))
+    for patient, signs in groups.items():
+        for suspect, wrong in _in_another_unit(signs):
+            found.setdefault((suspect.unit, suspect.sign), []).append((patient, wrong))
+    if not found and len(groups) > 1:  # too few of each patient, but all are alike
+        for _, signs in _by_patient(np.full(len(patients), ""), seconds, names, values):
+            for suspect, wrong in _in_another_unit(signs):
+                found[suspect.unit, suspect.sign] = [("", wrong)]
+    if found:
+        raise InputError(" ".join([f"{where}:", *_sentences(found, len(groups))]))
+    for patient, signs in groups.items():
+        _check_order(patient, signs, where)
+
+
+def tell_doubtful(names: np.ndarray, values: np.ndarray) -> None:
+    """Warn of readings that would be usual in another unit: too few to say that they are in it."""
+    for sign, unit, low, high in SUSPECTS:
+        doubtful = values[(names == sign) & (values >= low) & (values <= high)]
+        if len(doubtful):
+            own, usual = _own(sign), _converted(sign, unit, doubtful[0])
+            warnings.warn(
+                f"{len(doubtful)} reading(s) of {sign} would be usual in {unit}, the first {doubtful[0]:g} "
+                f"({usual:.4g} {own}): too few to tell, and nothing is converted.",
+                stacklevel=3,
+            )
+
+
+def _in_another_unit(signs: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[Suspect, np.ndarray]]:
+    """Of one patient."""
+    for unit in dict.fromkeys(s.unit for s in SUSPECTS):
+        suspects = [s for s in SUSPECTS if s.unit == unit and s.sign in signs]
+        wrong = [(signs[s.sign][1] >= s.low) & (signs[s.sign][1] <= s.high) for s in suspects]
+        if sum(int(w.sum()) for w in wrong) < 2:  # one may be an artefact; two agree
+            continue
+        for suspect, these in zip(suspects, wrong, strict=True):
+            seconds, values = signs[suspect.sign]
+            if these.any() and (these.mean() >= _SHARE or _lasts(seconds, these)):
+                yield suspect, values[these]
+
+
+def _lasts(seconds: np.ndarray, wrong: np.ndarray) -> bool:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], wrong.astype(int), [0]])))
+    runs = [(begin, end) for begin, end in pairwise(edges) if wrong[begin]]
+    return any(e - b >= _ROW and seconds[e - 1] - seconds[b] >= _LASTS for b, e in runs)
+
+
+def _check_order(patient: str, signs: dict[str, tuple[np.ndarray, np.ndarray]], where: str) -> None:
+    for upper, lower in _ORDERS:
+        if upper not in signs or lower not in signs:
+            continue
+        high, low = _pairs(signs[upper], signs[lower])
+        wrong = high < low
+        if wrong.sum() * 2 > len(wrong):
+            i = int(np.flatnonzero(wrong)[0])
+            raise InputError(
+                f"{where}: {upper} is below {lower} in {int(wrong.sum())} of {len(wrong)} measurements"
+                f"{_of(patient)}, the first {high[i]:g} and {low[i]:g}, which cannot be: exchange the two "
+                "where their names are wrong, or name the unit of the one that has another."
+            )
+
+
+def _pairs(upper: tuple, lower: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Values of one measurement: each of the first with the nearest of the second."""
+    right = np.searchsorted(lower[0], upper[0]).clip(0, len(lower[0]) - 1)
+    left = (right - 1).clip(0)
+    nearer = np.where(np.abs(lower[0][left] - upper[0]) < np.abs(lower[0][right] - upper[0]), left, right)
+    near = np.abs(lower[0][nearer] - upper[0]) <= SAME_TIME
+    return upper[1][near], lower[1][nearer][near]
+
+
+def _by_patient(
+    patients: np.ndarray, seconds: np.ndarray, names: np.ndarray, values: np.ndarray
+) -> Iterator[tuple[str, dict[str, tuple[np.ndarray, np.ndarray]]]]:
+    """Of each patient and vital sign seconds and values, in the order of time; of values that are there and
+    above 0."""
+    kept = np.flatnonzero(np.isin(names, list(UNITS)) & (values > 0))
+    kept = kept[np.lexsort((seconds[kept], names[kept], patients[kept]))]
+    if not len(kept):
+        return
+    edges = np.flatnonzero(
+        (patients[kept][1:] != patients[kept][:-1]) | (names[kept][1:] != names[kept][:-1])
+    )
+    found: dict[str, dict] = {}
+    for part in np.split(kept, edges + 1):
+        found.setdefault(str(patients[part[0]]), {})[str(names[part[0]])] = seconds[part], values[part]
+    yield from found.items()
+
+
+def _sentences(found: dict[tuple[str, str], list[tuple[str, np.ndarray]]], patients: int) -> Iterator[str]:
+    for unit in dict.fromkeys(unit for unit, _ in found):
+        signs = [sign for u, sign in found if u == unit]
+        first = signs[0]
+        who = {patient for sign in signs for patient, _ in found[unit, sign]}
+        patient, values = found[unit, first][0]
+        middle = float(np.median(values))
+        own = _own(first)
+        yield (
+            f"{', '.join(signs)} look{'s' if len(signs) == 1 else ''} like {unit}, not {own}"
+            f"{f', of {len(who)} of {patients} patients' if patients > 1 and '' not in who else ''}: "
+            f"{first}{_of(patient)} is around {middle:.4g}, which in {unit} is "
+            f"{_converted(first, unit, middle):.4g} {own}, and in {own} cannot be. Name the unit and it is "
+            f"converted: '{first.removesuffix('_c')} ({unit})' as column or variable, or a column 'unit' of a "
+            f"long table; or write the values in {own}."
+        )
+
+
+def _of(patient: str) -> str:
+    return f" of patient {patient!r}" if patient else ""
+
+
+def _own(sign: str) -> str:
+    return next(iter(UNITS[sign].values())).name
+
+
+def _converted(sign: str, unit: str, value: float) -> float:
+    return float(unit_called(sign, unit).convert(value))
