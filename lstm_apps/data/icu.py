@@ -20,9 +20,9 @@ LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
     "patient, time, variable and value, where variables are CLIF's vital signs "
     f"({', '.join(NAMES)}; without {', '.join(NEEDED)} nothing can be asked, where sbp and dbp stand in for "
-    "map) and, as events without a value, death and transfer_up; or a CSV file with columns patient, time and "
-    "one for each vital sign, named like those or as HR, SBP, Temp (F), and perhaps death and transfer_up, "
-    "with 1 where one happens"
+    "map) and, as events without a value, death and transfer_up; or a CSV file with columns patient, time "
+    "and one for each vital sign, named like those or as HR, SBP, Temp (F), and perhaps death and "
+    "transfer_up, with 1 where one happens"
 )
 _LEVELS = {"ward": 0, "stepdown": 1, "icu": 2}
 

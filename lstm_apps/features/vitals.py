@@ -134,8 +134,8 @@ class VitalsFeatures:
             patient, end = breaks[0]
             warnings.warn(
                 f"{len(breaks)} time(s) nothing was measured for more than {GAP // 3600} hours, first"
-                f"{f' of patient {patient!r}' if patient else ''} after {np.datetime64(end, 's')}: those hours "
-                "have no answer, and a new stay begins after them.",
+                f"{f' of patient {patient!r}' if patient else ''} after {np.datetime64(end, 's')}: there is no "
+                "answer for those hours, and a new stay begins after them.",
                 stacklevel=2,
             )
         return {name: np.array(values) for name, values in answers.items()}
