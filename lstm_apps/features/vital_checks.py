@@ -8,40 +8,25 @@ be an artefact or a dying patient, is not refused.
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.vital_names import UNITS, unit_called
+from lstm_apps.features.vital_names import UNITS, is_usual, own_unit, unit_called
 
 SAME_TIME = 600  # seconds within which pressures are of one measurement
 
 
-class Suspect(NamedTuple):
-    """Values that are usual of a vital sign in another unit, and of nobody alive in its own."""
-
-    sign: str
-    unit: str
-    low: float
-    high: float
-
-
-_PRESSURES = "sbp", "dbp", "map"
-# Of what a monitored patient has: pressures of 60 to 225 over 30 to 120 mmHg, 30 to 45 °C, 30 to 100 %,
-# 24 to 240 heartbeats and 3 to 59 breaths a minute.
-SUSPECTS = (
-    *(Suspect(s, "kPa", low, high) for s, low, high in (("sbp", 8, 30), ("dbp", 4, 16), ("map", 5, 20))),
-    *(
-        Suspect(s, "Pa", low, high)
-        for s, low, high in (("sbp", 8e3, 3e4), ("dbp", 4e3, 16e3), ("map", 5e3, 2e4))
-    ),
-    Suspect("temp_c", "°F", 86, 113),
-    Suspect("temp_c", "K", 303, 318),
-    Suspect("spo2", "fraction", 0.3, 1.0),
-    Suspect("heart_rate", "Hz", 0.4, 4.0),
-    Suspect("respiratory_rate", "Hz", 0.05, 0.99),
-)
+# Units that a vital sign may be in unsaid, as its values in the right unit cannot be survived where they are
+# usual (`vital_names.USUAL`) in this one.
+_SUSPECTS = {
+    **dict.fromkeys(("sbp", "dbp", "map"), ("kPa", "Pa")),
+    "temp_c": ("°F", "K"),
+    "spo2": ("fraction",),
+    "heart_rate": ("Hz",),
+    "respiratory_rate": ("Hz",),
+}
+_ALIKE = {"kPa": "cmHg"}  # units that cannot be told apart
 # How many of a patient's readings must be suspect: this share, or so many in a row for so many seconds.
 # No patient of the CLIF demo has one pressure of these in more than 3 % of its readings.
 _SHARE, _ROW, _LASTS = 0.4, 4, 2 * 3600
@@ -65,12 +50,12 @@ def check(
     found: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
     groups = dict(_by_patient(patients, seconds, names, values))
     for patient, signs in groups.items():
-        for suspect, wrong in _in_another_unit(signs):
-            found.setdefault((suspect.unit, suspect.sign), []).append((patient, wrong))
+        for unit, sign, wrong in _in_another_unit(signs):
+            found.setdefault((unit, sign), []).append((patient, wrong))
     if not found and len(groups) > 1:  # too few of each patient, but all are alike
         for _, signs in _by_patient(np.full(len(patients), ""), seconds, names, values):
-            for suspect, wrong in _in_another_unit(signs):
-                found[suspect.unit, suspect.sign] = [("", wrong)]
+            for unit, sign, wrong in _in_another_unit(signs):
+                found[unit, sign] = [("", wrong)]
     if found:
         raise InputError(" ".join([f"{where}:", *_sentences(found, len(groups))]))
     for patient, signs in groups.items():
@@ -79,10 +64,11 @@ def check(
 
 def tell_doubtful(names: np.ndarray, values: np.ndarray) -> None:
     """Warn of readings that would be usual in another unit: too few to say that they are in it."""
-    for sign, unit, low, high in SUSPECTS:
-        doubtful = values[(names == sign) & (values >= low) & (values <= high)]
+    for sign, unit in ((sign, unit) for sign, units in _SUSPECTS.items() for unit in units):
+        doubtful = values[(names == sign)]
+        doubtful = doubtful[is_usual(sign, unit, doubtful)]
         if len(doubtful):
-            own, usual = _own(sign), _converted(sign, unit, doubtful[0])
+            own, usual = own_unit(sign), _converted(sign, unit, doubtful[0])
             warnings.warn(
                 f"{len(doubtful)} reading(s) of {sign} would be usual in {unit}, the first {doubtful[0]:g} "
                 f"({usual:.4g} {own}): too few to tell, and nothing is converted.",
@@ -90,17 +76,22 @@ def tell_doubtful(names: np.ndarray, values: np.ndarray) -> None:
             )
 
 
-def _in_another_unit(signs: dict[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[Suspect, np.ndarray]]:
-    """Of one patient."""
-    for unit in dict.fromkeys(s.unit for s in SUSPECTS):
-        suspects = [s for s in SUSPECTS if s.unit == unit and s.sign in signs]
-        wrong = [(signs[s.sign][1] >= s.low) & (signs[s.sign][1] <= s.high) for s in suspects]
-        if sum(int(w.sum()) for w in wrong) < 2:  # one may be an artefact; two agree
+def _in_another_unit(
+    signs: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Unit, vital sign and values, of one patient."""
+    for unit in dict.fromkeys(unit for units in _SUSPECTS.values() for unit in units):
+        wrong = {
+            sign: is_usual(sign, unit, values)
+            for sign, (_, values) in signs.items()
+            if unit in _SUSPECTS[sign]
+        }
+        if sum(int(w.sum()) for w in wrong.values()) < 2:  # one may be an artefact; two agree
             continue
-        for suspect, these in zip(suspects, wrong, strict=True):
-            seconds, values = signs[suspect.sign]
+        for sign, these in wrong.items():
+            seconds, values = signs[sign]
             if these.any() and (these.mean() >= _SHARE or _lasts(seconds, these)):
-                yield suspect, values[these]
+                yield unit, sign, values[these]
 
 
 def _lasts(seconds: np.ndarray, wrong: np.ndarray) -> bool:
@@ -157,24 +148,21 @@ def _sentences(found: dict[tuple[str, str], list[tuple[str, np.ndarray]]], patie
         first = signs[0]
         who = {patient for sign in signs for patient, _ in found[unit, sign]}
         patient, values = found[unit, first][0]
-        middle = float(np.median(values))
-        own = _own(first)
+        middle, own = float(np.median(values)), own_unit(first)
+        alike = [unit, *([_ALIKE[unit]] if unit in _ALIKE else [])]
+        whole = f", of {len(who)} of {patients} patients" if patients > 1 and "" not in who else ""
+        would = " or ".join(f"{_converted(first, u, middle):.4g} from {u}" for u in alike)
+        look = "look" if len(signs) > 1 else "looks"
         yield (
-            f"{', '.join(signs)} look{'s' if len(signs) == 1 else ''} like {unit}, not {own}"
-            f"{f', of {len(who)} of {patients} patients' if patients > 1 and '' not in who else ''}: "
-            f"{first}{_of(patient)} is around {middle:.4g}, which in {unit} is "
-            f"{_converted(first, unit, middle):.4g} {own}, and in {own} cannot be. Name the unit and it is "
+            f"{', '.join(signs)} {look} like {' or '.join(alike)}, not {own}{whole}: {first}{_of(patient)} is "
+            f"around {middle:.4g}, which cannot be {own}; it would be {would}. Name the unit and it is "
             f"converted: '{first.removesuffix('_c')} ({unit})' as column or variable, or {unit} in a column "
-            f"'unit' of a long table; or write the values in {own}."
+            f"'unit' of a long table. Or write the values in {own}."
         )
 
 
 def _of(patient: str) -> str:
     return f" of patient {patient!r}" if patient else ""
-
-
-def _own(sign: str) -> str:
-    return next(iter(UNITS[sign].values())).name
 
 
 def _converted(sign: str, unit: str, value: float) -> float:

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from lstm_apps.errors import InputError
 
 MMHG_OF_KPA = 7.50062
@@ -59,6 +61,17 @@ UNITS: dict[str, dict[str, Unit]] = {
         **dict.fromkeys(("f", "degf", "fahrenheit", "degreesf", "degreesfahrenheit"), _FAHRENHEIT),
         **dict.fromkeys(("k", "kelvin"), _KELVIN),
     },
+}
+
+# Between which values nearly all readings of monitored patients are, in the unit of their own.
+USUAL = {
+    "heart_rate": (24, 240),
+    "sbp": (60, 225),
+    "dbp": (30, 120),
+    "map": (38, 150),
+    "spo2": (30, 100),
+    "respiratory_rate": (3, 59),
+    "temp_c": (30, 45),
 }
 
 _NAMES: dict[str, str] = {
@@ -128,6 +141,18 @@ def understand(name: str, unit: str = "") -> Named | None:
         if sign is not None and (known := UNITS[sign].get("".join(words[-count:]))) is not None:
             return Named(sign, known, _arterial(words))
     return None
+
+
+def own_unit(sign: str) -> str:
+    """The unit that the values of a vital sign are used in."""
+    return units_of(sign)[0]
+
+
+def is_usual(sign: str, unit: str, values: np.ndarray) -> np.ndarray:
+    """(values,) of booleans: whether they are values of monitored patients if they are in this unit."""
+    low, high = USUAL[sign]
+    converted = unit_called(sign, unit).convert(values)
+    return (converted >= low) & (converted <= high)
 
 
 def units_of(sign: str) -> list[str]:

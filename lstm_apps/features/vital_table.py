@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.table import column_names, parse_names, parse_numbers, parse_times, read_columns
-from lstm_apps.features.vital_names import BOTH, UNITS, Named, squeezed, understand, units_of
+from lstm_apps.features.vital_names import BOTH, USUAL, Named, own_unit, squeezed, understand, units_of
 
 EVENTS = "death", "transfer_up"  # variables without a value, of which training data tell
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # see `read_table`
@@ -139,8 +139,8 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
         if named.unit is not None:
             rows = np.array([p == pair for p in pairs], bool)
             values[rows], diastolic[rows] = (
-                _converted(named, values[rows]),
-                _converted(named, diastolic[rows]),
+                _converted(named, values[rows], pair[0]),
+                _converted(named, diastolic[rows], pair[0]),
             )
     names[both] = "sbp"
     return (
@@ -173,7 +173,7 @@ def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
         else:
             parts = {named.sign: parse_numbers(cells[column], column, where)}
         for sign, values in parts.items():
-            before, now = found.get(sign), _converted(named, values)
+            before, now = found.get(sign), _converted(named, values, column)
             found[sign] = now if before is None else np.where(np.isnan(before), now, before)
     rows = [(patients, seconds, np.full(count, sign), values) for sign, values in found.items()]
     for column, event in events.items():
@@ -221,19 +221,30 @@ def _both(cell: Any, column: str, where: str) -> tuple[float, float]:
     return float(found["sbp"]), float(found["dbp"])
 
 
-def _converted(named: Named, values: np.ndarray) -> np.ndarray:
-    if named.unit is None:
-        return values
+def _converted(named: Named, values: np.ndarray, written: str) -> np.ndarray:
+    """In the own unit of the vital sign."""
+    if named.unit is None or named.sign == BOTH:
+        return values if named.unit is None else named.unit.convert(values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return named.unit.convert(values)
+        converted = named.unit.convert(values)
+    own, known = own_unit(named.sign), values[~np.isnan(values)]
+    low, high = USUAL[named.sign]
+    if len(known) and named.unit.name != own:
+        before, after = float(np.median(known)), float(np.nanmedian(converted))
+        if low <= before <= high and not low <= after <= high:
+            raise InputError(
+                f"{written!r} is around {before:.4g}, which would be {after:.4g} {own} from "
+                f"{named.unit.name}: it looks like {own} already. Correct the unit."
+            )
+    return converted
 
 
 def _tell_taken(signs: Mapping[tuple[str, str], Named], ignored: Sequence[str] = ()) -> None:
     """What is taken for what, where the names are not the plain ones."""
     said = []
     for (written, _), (sign, unit, _) in signs.items():
-        own = next(iter(UNITS[sign].values()))
-        turned = f", turned from {unit.name} to {own.name}" if unit not in (None, own) else ""
+        own = own_unit(sign)
+        turned = f", turned from {unit.name} to {own}" if unit is not None and unit.name != own else ""
         if written != sign or turned:
             said.append(f"{written!r} as {'sbp and dbp' if sign == BOTH else sign}{turned}")
     sentences = [f"Taken as vital signs: {'; '.join(said)}."] if said else []

@@ -132,10 +132,10 @@ class VitalsFeatures:
             tell_computed(computed, len(answers["time"]))
         if breaks:
             patient, end = breaks[0]
+            first = f"{f'of patient {patient!r} ' if patient else ''}after {np.datetime64(end, 's')}"
             warnings.warn(
-                f"{len(breaks)} time(s) nothing was measured for more than {GAP // 3600} hours, first"
-                f"{f' of patient {patient!r}' if patient else ''} after {np.datetime64(end, 's')}: there is no "
-                "answer for those hours, and a new stay begins after them.",
+                f"{len(breaks)} time(s) nothing was measured for more than {GAP // 3600} hours, first "
+                f"{first}: there is no answer for those hours, and a new stay begins after them.",
                 stacklevel=2,
             )
         return {name: np.array(values) for name, values in answers.items()}
