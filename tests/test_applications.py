@@ -179,6 +179,7 @@ def test_vitals(tmp_path, few_draws):
         "risk": [None],
         "status": ["too little measured"],
         "alarm": [False],
+        "reason": ["no heart rate yet, no oxygen saturation yet"],
     }
     assert CliRunner().invoke(app, ["predict", str(run.folder / "model.onnx"), str(path)]).exit_code == 0
 

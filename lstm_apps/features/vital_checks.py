@@ -30,6 +30,7 @@ _ALIKE = {"kPa": "cmHg"}  # units that cannot be told apart
 # How many of a patient's readings must be suspect: this share, or so many in a row for so many seconds.
 # No patient of the CLIF demo has one pressure of these in more than 3 % of its readings.
 _SHARE, _ROW, _LASTS = 0.4, 4, 2 * 3600
+_AGREE = 2  # a single one may be an artefact
 # (upper, lower): of one measurement the first is never below the second.
 _ORDERS = ("sbp", "dbp"), ("sbp", "map"), ("map", "dbp")
 
@@ -45,7 +46,7 @@ def check(
 
     Raises:
         InputError: A unit is another one, of one patient or of all together; or more than half of a patient's
-            pressures of one measurement are in the wrong order.
+            pressures of one measurement, and two at least, are in the wrong order.
     """
     found: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
     groups = dict(_by_patient(patients, seconds, names, values))
@@ -58,14 +59,13 @@ def check(
                 found[unit, sign] = [("", wrong)]
     if found:
         raise InputError(" ".join([f"{where}:", *_sentences(found, len(groups))]))
-    for patient, signs in groups.items():
-        _check_order(patient, signs, where)
+    _check_order(groups, where)
 
 
 def tell_doubtful(names: np.ndarray, values: np.ndarray) -> None:
     """Warn of readings that would be usual in another unit: too few to say that they are in it."""
     for sign, unit in ((sign, unit) for sign, units in _SUSPECTS.items() for unit in units):
-        doubtful = values[(names == sign)]
+        doubtful = values[names == sign]
         doubtful = doubtful[is_usual(sign, unit, doubtful)]
         if len(doubtful):
             own, usual = own_unit(sign), _converted(sign, unit, doubtful[0])
@@ -82,11 +82,11 @@ def _in_another_unit(
     """Unit, vital sign and values, of one patient."""
     for unit in dict.fromkeys(unit for units in _SUSPECTS.values() for unit in units):
         wrong = {
-            sign: is_usual(sign, unit, values)
-            for sign, (_, values) in signs.items()
-            if unit in _SUSPECTS[sign]
+            sign: is_usual(sign, unit, signs[sign][1])
+            for sign, units in _SUSPECTS.items()
+            if unit in units and sign in signs
         }
-        if sum(int(w.sum()) for w in wrong.values()) < 2:  # one may be an artefact; two agree
+        if sum(int(w.sum()) for w in wrong.values()) < _AGREE:
             continue
         for sign, these in wrong.items():
             seconds, values = signs[sign]
@@ -100,18 +100,28 @@ def _lasts(seconds: np.ndarray, wrong: np.ndarray) -> bool:
     return any(e - b >= _ROW and seconds[e - 1] - seconds[b] >= _LASTS for b, e in runs)
 
 
-def _check_order(patient: str, signs: dict[str, tuple[np.ndarray, np.ndarray]], where: str) -> None:
+def _check_order(groups: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], where: str) -> None:
+    """Of all patients. Where a few pressures are in the wrong order, this is told."""
     for upper, lower in _ORDERS:
-        if upper not in signs or lower not in signs:
-            continue
-        high, low = _pairs(signs[upper], signs[lower])
-        wrong = high < low
-        if wrong.sum() * 2 > len(wrong):
-            i = int(np.flatnonzero(wrong)[0])
-            raise InputError(
-                f"{where}: {upper} is below {lower} in {int(wrong.sum())} of {len(wrong)} measurements"
-                f"{_of(patient)}, the first {high[i]:g} and {low[i]:g}, which cannot be: exchange the two "
-                "where their names are wrong, or name the unit of the one that has another."
+        few: list[tuple[str, float, float]] = []
+        for patient, signs in groups.items():
+            if upper not in signs or lower not in signs:
+                continue
+            pairs = list(zip(*_pairs(signs[upper], signs[lower]), strict=True))
+            wrong = [(patient, float(high), float(low)) for high, low in pairs if high < low]
+            few += wrong
+            if len(wrong) >= _AGREE and len(wrong) * 2 > len(pairs):
+                raise InputError(
+                    f"{where}: {upper} is below {lower} in {len(wrong)} of {len(pairs)} measurements"
+                    f"{_of(patient)}, the first {wrong[0][1]:g} and {wrong[0][2]:g}, which cannot be: "
+                    "exchange the two where their names are wrong, or name the unit of the one that has another."
+                )
+        if few:
+            patient, high, low = few[0]
+            warnings.warn(
+                f"{len(few)} time(s) {upper} is below {lower}, which cannot be, first{_of(patient)}: {high:g} "
+                f"and {low:g}. Too few to tell which is wrong; they count as they are.",
+                stacklevel=4,
             )
 
 
@@ -154,8 +164,8 @@ def _sentences(found: dict[tuple[str, str], list[tuple[str, np.ndarray]]], patie
         would = " or ".join(f"{_converted(first, u, middle):.4g} from {u}" for u in alike)
         look = "look" if len(signs) > 1 else "looks"
         yield (
-            f"{', '.join(signs)} {look} like {' or '.join(alike)}, not {own}{whole}: {first}{_of(patient)} is "
-            f"around {middle:.4g}, which cannot be {own}; it would be {would}. Name the unit and it is "
+            f"{', '.join(signs)} {look} like {' or '.join(alike)}, not {own}{whole}: {first}{_of(patient)} "
+            f"is around {middle:.4g}, which cannot be {own}; it would be {would}. Name the unit and it is "
             f"converted: '{first.removesuffix('_c')} ({unit})' as column or variable, or {unit} in a column "
             f"'unit' of a long table. Or write the values in {own}."
         )

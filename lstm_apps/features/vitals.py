@@ -36,6 +36,10 @@ from lstm_apps.features.vital_table import Rows, called
 HORIZON = 6  # hours: what a risk is of, and how long an alarm holds
 # A file reads so many hours at once, of which the first ones, but at the beginning, are there to warm up.
 STRETCH, WARM_UP = 72, 24
+COMPUTED = (
+    "the mean arterial pressure is computed, as none was measured: (systolic + 2 diastolic) / 3 of readings "
+    f"at most {SAME_TIME // 60} minutes apart"
+)
 _SEEN = 1000  # readings by which a stream tells that units are wrong
 
 
@@ -175,11 +179,7 @@ class VitalsFeatures:
 
 def tell_computed(count: int, hours: int) -> None:
     """Warn that mean arterial pressures were computed."""
-    warnings.warn(
-        f"In {count} of {hours} hours no mean arterial pressure was measured: it is computed, (systolic + "
-        f"2 diastolic) / 3, from readings at most {SAME_TIME // 60} minutes apart.",
-        stacklevel=3,
-    )
+    warnings.warn(f"In {count} of {hours} hours {COMPUTED}.", stacklevel=3)
 
 
 def stretches(rows: np.ndarray) -> list[np.ndarray]:
@@ -243,7 +243,9 @@ class VitalsStream:
             self._alarms = Alarms(self._features.threshold)
         if hour.computed and not self._told:
             self._told = True
-            tell_computed(1, 1)
+            warnings.warn(
+                f"In the hour to {np.datetime64(hour.end, 's')} {COMPUTED}; so in later hours.", stacklevel=4
+            )
         row = self._features.encode(hour.row)
         risk = float(self._stream.push({"hours": row[None, None]})["risk"][0, 0, 0])
         return self._features.answer(hour, risk, self._alarms)

@@ -1,8 +1,10 @@
+import csv
+
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from wards import write_ward
+from wards import patient, wide, write_ward
 
 from lstm_apps.application import Request
 from lstm_apps.data import sources
@@ -10,7 +12,7 @@ from lstm_apps.data.icu import read_stays
 from lstm_apps.errors import InputError
 from lstm_apps.features.readings import read_clif_vitals
 from lstm_apps.features.vitals import VitalsFeatures
-from lstm_apps.healthcare.deterioration import DEATH, events
+from lstm_apps.healthcare.deterioration import DEATH, course, events
 from lstm_apps.healthcare.vitals import VITALS
 
 COLUMNS = {n: n for n in ("patient", "time", "variable", "value")}
@@ -201,6 +203,52 @@ def test_columns_of_clif_tables_cannot_be_named(tmp_path):
 
 def test_what_is_missing_to_ask_anything_is_named(tmp_path):
     path = write_ward(tmp_path / "ward.csv", patients=3, hours=30)
-    path.write_text("".join(line for line in path.read_text().splitlines(True) if ",map," not in line))
+    lines = path.read_text().splitlines(True)
+    path.write_text("".join(line for line in lines if not {"map", "dbp"} & set(line.split(","))))
     with pytest.raises(InputError, match=r"at no hour .* It takes heart_rate, map, spo2 \(there is no map\)"):
         VITALS.load(Request(str(path)))
+
+
+def test_wide_tables_are_learnt_from_as_long_ones_are(tmp_path):
+    rows = patient("a", 30) + patient("b", 30, seed=1)
+    table = wide(rows)
+    table["death"] = [0] * (len(table["time"]) - 1) + [1]
+    paths = tmp_path / "wide.csv", write_ward(tmp_path / "long.csv", patients=0)
+    with paths[0].open("w", newline="") as file:
+        csv.writer(file).writerows([table.keys(), *zip(*table.values(), strict=True)])
+    with paths[1].open("a", newline="") as file:
+        csv.writer(file).writerows([*rows, ("b", table["time"][-1], "death", "")])
+    wide_stays, long_stays = (read_stays(path, COLUMNS)[0] for path in paths)
+    assert [s.patient for s in wide_stays] == ["a", "b"]
+    for one, other in zip(wide_stays, long_stays, strict=True):
+        assert one.death == other.death
+        for a, b in zip(one.readings, other.readings, strict=True):
+            np.testing.assert_array_equal(np.sort(a), np.sort(b))
+        np.testing.assert_array_equal(course(one).rows, course(other).rows)
+        np.testing.assert_array_equal(course(one).comes, course(other).comes)
+    assert long_stays[1].death is not None
+
+
+def test_without_mean_pressures_there_are_events_of_computed_ones(tmp_path):
+    path = write_ward(tmp_path / "ward.csv", patients=1, hours=60)
+    (measured,), _ = read_stays(path, COLUMNS)
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if ",map," not in line))
+    (computed,), _ = read_stays(path, COLUMNS)
+    one, other = course(measured), course(computed)
+    assert events(computed) == events(measured) != []
+    np.testing.assert_array_equal(one.asked, other.asked)
+    np.testing.assert_array_equal(one.comes, other.comes)
+    assert other.computed.all()
+    assert not one.computed.any()
+
+
+def test_units_of_what_is_learnt_from_are_checked(tmp_path):
+    path = write_ward(tmp_path / "ward.csv", patients=2, hours=20)
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text(
+        "\n".join(
+            ",".join([*r[:3], str(float(r[3]) / 7.5)] if r[2] in ("sbp", "dbp", "map") else r) for r in rows
+        )
+    )
+    with pytest.raises(InputError, match=r"ward\.csv: sbp, dbp, map look like kPa"):
+        read_stays(path, COLUMNS)

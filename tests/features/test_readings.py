@@ -42,11 +42,11 @@ def test_what_is_no_table_of_readings_is_a_sentence(raw, says):
 
 
 def test_rows_without_their_patients_column_are_told():
-    table = {"Patient": ["a", "b"], "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
+    table = {"bed": ["a", "b"], "time": ["2024-01-01T00:00", "2024-01-01T01:00"],
              "variable": ["map", "map"], "value": [70.0, 71.0]}  # fmt: skip
-    with pytest.warns(UserWarning, match="no column 'patient', but Patient"):
+    with pytest.warns(UserWarning, match="no column 'patient', but bed"):
         read_patients(table, COLUMN_NAMES)
-    del table["Patient"]
+    del table["bed"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read_patients(table, COLUMN_NAMES)

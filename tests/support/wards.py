@@ -50,3 +50,16 @@ def as_table(rows):
 def readings(*rows):
     """A table of one patient's (minutes since START, variable, value)."""
     return as_table([("a", str(START + np.timedelta64(m, "m")), v, x) for m, v, x in rows])
+
+
+def wide(rows):
+    """Rows as a table with a column for each vital sign, NaN where it was not measured."""
+    signs = dict.fromkeys(r[2] for r in rows)
+    cells = {(patient, time): {} for patient, time, _, _ in rows}
+    for patient, time, sign, value in rows:
+        cells[patient, time][sign] = value
+    return {
+        "patient": [patient for patient, _ in cells],
+        "time": [time for _, time in cells],
+        **{sign: [row.get(sign, np.nan) for row in cells.values()] for sign in signs},
+    }
