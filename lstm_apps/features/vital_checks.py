@@ -114,13 +114,13 @@ def _check_order(groups: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], wh
                 raise InputError(
                     f"{where}: {upper} is below {lower} in {len(wrong)} of {len(pairs)} measurements"
                     f"{_of(patient)}, the first {wrong[0][1]:g} and {wrong[0][2]:g}, which cannot be: "
-                    "exchange the two where their names are wrong, or name the unit of the one that has another."
+                    "exchange the two where their names are wrong, or name the unit of one that has another."
                 )
         if few:
             patient, high, low = few[0]
             warnings.warn(
-                f"{len(few)} time(s) {upper} is below {lower}, which cannot be, first{_of(patient)}: {high:g} "
-                f"and {low:g}. Too few to tell which is wrong; they count as they are.",
+                f"{len(few)} time(s) {upper} is below {lower}, which cannot be, first{_of(patient)}: "
+                f"{high:g} and {low:g}. Too few to tell which is wrong; they count as they are.",
                 stacklevel=4,
             )
 

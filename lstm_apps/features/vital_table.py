@@ -134,6 +134,9 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
     for i in np.flatnonzero(both):
         numbers[i], diastolic[i] = _both(numbers[i], value, f"{where}, row {i + 1}")
     values = parse_numbers(numbers, value, where)
+    others = [n for n in roles.others if n not in used]
+    if roles.patient is None and any(_stacked(seconds[[w == v for w in written]]) for v in set(written)):
+        raise _whose(where, others)
     names = np.array([signs[p].sign if p in signs else p[0] for p in pairs], object)
     for pair, named in signs.items():
         if named.unit is not None:
@@ -157,11 +160,8 @@ def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
     count = len(cells[roles.time])
     ignored = [n for n in roles.others if n not in signs and n not in events]
     seconds = parse_times(cells[roles.time], roles.time, where).astype(np.int64)
-    if roles.patient is None and ignored and len(set(seconds.tolist())) < count:
-        raise InputError(
-            f"{where} has several rows of the same time and no column that says whose they are: rename that "
-            f"of the patients to 'patient', if it is one of {', '.join(map(repr, ignored[:10]))}."
-        )
+    if roles.patient is None and (_stacked(seconds) or (ignored and len(set(seconds.tolist())) < count)):
+        raise _whose(where, ignored)
     patients = _patients(cells, roles.patient, where, count, set(ignored))
     _tell_taken({(column, ""): named for column, named in signs.items()}, ignored)
     # Of two columns of one vital sign the one that was measured in the artery counts where it has a value.
@@ -205,6 +205,20 @@ def _patients(cells: dict[str, list], column: str | None, where: str, count: int
             stacklevel=5,
         )
     return np.full(count, "")
+
+
+def _stacked(seconds: np.ndarray) -> bool:
+    """Whether a time comes again after others, as where the rows of several patients follow each other."""
+    runs = 1 + np.count_nonzero(np.diff(seconds)) if len(seconds) else 0
+    return runs > len(np.unique(seconds))
+
+
+def _whose(where: str, others: Sequence[str]) -> InputError:
+    there = f", perhaps by renaming one of {', '.join(map(repr, others[:10]))}" if others else ""
+    return InputError(
+        f"{where} has several rows of the same time, as of several patients, and no column that says whose "
+        f"they are: name it 'patient'{there}. Add one where all are one patient's."
+    )
 
 
 def _both(cell: Any, column: str, where: str) -> tuple[float, float]:

@@ -110,7 +110,9 @@ def test_events_of_a_wide_table_are_where_there_is_a_one():
         ({"subject_id": [1], "stay_id": [1], "time": TIMES[:1], "map": [80]}, "Which column says whose"),
         ({"patient": ["a", None], "time": TIMES, "map": [80, 81]}, "row 2: 'patient' is empty"),
         # Two patients at once must not become one.
-        ({"id": [1, 2], "time": TIMES[:1] * 2, "map": [80, 81]}, "several rows of the same time .*'id'"),
+        ({"id": [1, 2], "time": TIMES[:1] * 2, "map": [80, 81]}, "several rows of the same time.*'id'"),
+        ({"time": TIMES * 2, "map": [80, 81, 90, 91]}, "Add one where all are one patient's"),
+        ({"time": TIMES * 2, "variable": ["map"] * 4, "value": [80, 81, 90, 91]}, "as of several patients"),
         ({"time": TIMES, "SBP (kPa)": [120, 121]}, "would be .* mmHg from kPa: it looks like mmHg already"),
         ({"time": TIMES, "Temp (F)": [36.8, 37]}, "looks like °C already"),
         ({"time": TIMES[:1], "variable": ["spo2"], "value": [97], "unit": ["fraction"]}, "like % already"),
