@@ -210,7 +210,7 @@ def _patients(cells: dict[str, list], column: str | None, where: str, count: int
 def _stacked(seconds: np.ndarray) -> bool:
     """Whether a time comes again after others, as where the rows of several patients follow each other."""
     runs = 1 + np.count_nonzero(np.diff(seconds)) if len(seconds) else 0
-    return runs > len(np.unique(seconds))
+    return bool(runs > len(np.unique(seconds)))
 
 
 def _whose(where: str, others: Sequence[str]) -> InputError:
