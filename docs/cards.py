@@ -50,7 +50,9 @@ def update(folder: Path, cards: Path = CARDS) -> Path:
     elif (file := folder / "metrics.json").is_file():
         kind, config, block = "metrics", _config(folder), run_table(_read(file))
     else:
-        raise CardError(f"{folder} has no metrics.json and no cross-validation.json: `lstm-apps evaluate` it.")
+        raise CardError(
+            f"{folder} has no metrics.json and no cross-validation.json: `lstm-apps evaluate` it."
+        )
     card = cards / f"{config['application']}.md"
     if not card.is_file():
         raise CardError(f"There is no card {card}.")
@@ -143,10 +145,10 @@ def head(name: str, better: str | float | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three decimals below 1, two below 10, none above; nothing for what is not known."""
+    """Three decimals up to 1, two below 10, none above; nothing for what is not known."""
     if value is None or value != value:
         return ""
-    return f"{value:.{3 if abs(value) < 1 else 2 if abs(value) < 10 else 0}f}"
+    return f"{value:.{3 if abs(value) <= 1 else 2 if abs(value) < 10 else 0}f}"
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
