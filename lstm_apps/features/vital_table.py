@@ -141,10 +141,8 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
     for pair, named in signs.items():
         if named.unit is not None:
             rows = np.array([p == pair for p in pairs], bool)
-            values[rows], diastolic[rows] = (
-                _converted(named, values[rows], pair[0]),
-                _converted(named, diastolic[rows], pair[0]),
-            )
+            for of in (values, diastolic):
+                of[rows] = _converted(named, of[rows], pair[0])
     names[both] = "sbp"
     return (
         np.concatenate([patients, patients[both]]),

@@ -141,6 +141,10 @@ def test_the_demo_is_as_measured():
     stays, left_out = read_stays(folder, {})
     assert len({s.patient for s in stays}) == 100
     assert left_out == {"heart_rate": 4, "map": 23, "spo2": 3, "respiratory_rate": 48, "temp_c": 5}
+    courses = [course(stay) for stay in stays]
+    assert sum(len(c.ends) for c in courses) == 13054
+    assert sum(int(c.computed.sum()) for c in courses) == 28
+    assert sum(int(c.asked.sum()) for c in courses) == 9565
 
 
 def test_a_model_reads_the_folder_that_it_was_trained_on(tmp_path):
