@@ -22,8 +22,8 @@ class Vital(NamedTuple):
 
 
 # Names of the CLIF 2.1 data dictionary. A reading out of bounds is an artefact of the sensor: it counts as
-# not measured; many that are in another unit are refused (`vital_checks`). Bounds are those of clifpy's outlier
-# configuration, and nothing is 0.
+# not measured; many that are in another unit are refused (`vital_checks`). Bounds are those of clifpy's
+# outlier configuration, and nothing is 0.
 VITALS: dict[str, Vital] = {
     "heart_rate": Vital("1/min", 1, 300),
     "sbp": Vital("mmHg", 1, 300),
