@@ -9,19 +9,18 @@ import pytest
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beats import (
-    BEATS,
+from lstm_apps.features.beat_table import (
     RHYTHM,
     SEEN,
-    WARM_UP,
     WINDOW,
-    BeatFeatures,
     BeatWindow,
     beat_table,
-    read_ecg,
+    columns,
     seen,
     usual_beat,
 )
+from lstm_apps.features.beats import BEATS, UNREADABLE, WARM_UP, BeatFeatures
+from lstm_apps.features.ecg_files import read_ecg
 from lstm_apps.features.peaks import PeakDetector
 
 SIGNAL, PEAKS, KINDS = heart(beats=300)

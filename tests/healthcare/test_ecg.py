@@ -10,7 +10,7 @@ from lstm_apps.data import hearts
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
-from lstm_apps.features.beats import WINDOW, beat_table, seen
+from lstm_apps.features.beat_table import WINDOW, beat_table, seen
 from lstm_apps.healthcare import ecg, ecg_baselines
 from lstm_apps.healthcare.ecg import ECG, Beats, _scores
 from lstm_apps.healthcare.ecg_scores import FROM_SIGNAL, NONE
