@@ -146,7 +146,8 @@ def read_record(path: Path, lead: int = 0) -> EcgRecord:
         lead: Which of its ECG leads, from 0, in the order of the record.
 
     Raises:
-        InputError: No record, no such lead or one that is flat, no annotations that can be read, or hardly any.
+        InputError: No record, no such lead or one that is flat, no annotations that can be read, or
+            hardly any.
     """
     import wfdb
 

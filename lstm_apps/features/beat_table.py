@@ -1,4 +1,4 @@
-"""Heartbeats as numbers: the shape of each and its place in the rhythm, measured by the patient's own heart."""
+"""Heartbeats as numbers: the shape and the rhythm of each, measured by the patient's own heart."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -190,7 +190,7 @@ def seen(table: np.ndarray) -> np.ndarray:
 
 
 def columns(window: BeatWindow = DEFAULT_WINDOW) -> list[dict[str, str]]:
-    """What the classifier reads of a beat, column by column: "name" and "unit" of each of the numbers of `seen`.
+    """What the classifier reads of a beat: "name" and "unit" of each column of `seen`.
 
     Intervals are from R peak to R peak; all columns are clipped to -6 to 6.
     """

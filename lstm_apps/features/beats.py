@@ -23,7 +23,6 @@ from lstm_apps.features.ecg_quality import Reading, is_noise, read
 from lstm_apps.features.options import Option, Options
 from lstm_apps.features.peaks import DELAY, PeakDetector
 
-
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
 UNREADABLE = "unreadable"  # the label of a stretch without a verdict on its beats
@@ -83,11 +82,11 @@ class BeatFeatures:
             rate: As `read_ecg`.
 
         Returns:
-            A row a beat and a row a stretch that cannot be read, by time: "time" of the R peak, or where the
-            stretch begins (s); "label", `UNREADABLE` of a stretch; the label's "probability", NaN of a stretch;
-            "end" of a stretch (s), NaN of a beat; and a "note": why a stretch cannot be read, or that some beats
-            around this one may be missing or false. The last beat before a stretch and at the end, after which
-            none is known, is left out.
+            A row a beat and a row a stretch that cannot be read, by time: "time" of the R peak, or where
+            the stretch begins (s); "label", `UNREADABLE` of a stretch; the label's "probability", NaN of a
+            stretch; "end" of a stretch (s), NaN of a beat; and a "note": why a stretch cannot be read, or
+            that some beats around this one may be missing or false. The last beat before a stretch and at the
+            end, after which none is known, is left out.
 
         Raises:
             InputError: It is no ECG, none of it can be read, or it has hardly any beats.
@@ -114,8 +113,8 @@ class BeatFeatures:
         return {name: values[order] for name, values in columns.items()}
 
     def stream(self, stream: Any) -> "BeatStream":
-        """Labels while the heart beats; `stream` is the file's `Stream`. Beats in noise are told as such; that
-        two detectors disagree is not."""
+        """Labels while the heart beats; `stream` is the file's `Stream`. Beats in noise are told as such;
+        flat and saturated stretches, and that two detectors disagree, are not: a recording tells them."""
         return BeatStream(self, stream)
 
     def about(self) -> dict[str, Any]:
@@ -149,6 +148,8 @@ def _check(reading: Reading, rate: float, beats: int) -> None:
 def _tell(reading: Reading, rate: float) -> None:
     """What a person must know of an ECG that can be read in part, or of whose beats some are in doubt."""
     seconds = len(reading.signal) / rate
+    if reading.hum:
+        warnings.warn(f"Mains hum of {reading.hum} Hz is taken out of the ECG.", stacklevel=3)
     if reading.unreadable:
         warnings.warn(
             f"Of {seconds:.1f} s of ECG some cannot be read: {_shares(reading, rate)}.", stacklevel=3
@@ -156,8 +157,8 @@ def _tell(reading: Reading, rate: float) -> None:
     if reading.doubtful:
         doubtful = sum(d.end - d.begin for d in reading.doubtful) / rate
         warnings.warn(
-            f"In {doubtful:.0f} of {seconds:.0f} s of ECG a second QRS detector finds other beats: some may be "
-            "missing or false there, as the notes say; another lead may be better.",
+            f"In {doubtful:.0f} of {seconds:.0f} s of ECG a second QRS detector finds other beats: some may "
+            "be missing or false there, as the notes say; another lead may be better.",
             stacklevel=3,
         )
 
@@ -203,8 +204,8 @@ class BeatStream:
                 NaN the lead was off: its last value goes on, and so does the time.
 
         Returns:
-            One dict a beat: "time" (s since the beginning), "label", "probability". Where the last seconds are
-            noise the label is `UNREADABLE` and the probability NaN.
+            One dict a beat: "time" (s since the beginning), "label", "probability". Where the last seconds
+            are noise the label is `UNREADABLE` and the probability NaN.
         """
         signal, rate = read_ecg(raw)
         signal = _held(signal, self._signal[-1] if len(self._signal) else 0.0)

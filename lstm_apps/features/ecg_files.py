@@ -11,8 +11,8 @@ from lstm_apps.features.ecg_table import read_table
 from lstm_apps.features.raw import as_array, is_file, is_folder
 
 FORMS = (
-    "the path of a WFDB record (.hea), of a CSV file of times and mV (or of mV alone, with --rate), or of an ECG "
-    "that Apple Watch exported; in Python also a pair (signal, samples a second)"
+    "the path of a WFDB record (.hea), of a CSV file of times and mV (or of mV alone, with --rate), or of an "
+    "ECG that Apple Watch exported; in Python also a pair (signal, samples a second)"
 )
 _TABLES = (".csv", ".tsv", ".txt")
 _WFDB = ("", ".hea", ".dat", ".atr")
@@ -28,8 +28,8 @@ def read_ecg(raw: Any, lead: str | int | None = None, rate: float | None = None)
         rate: Samples a second, of a file that has no times.
 
     Returns:
-        The signal, (samples,) float64, NaN where there is no value: in mV where its unit is known, else in its
-        own; and the rate.
+        The signal, (samples,) float64, NaN where there is no value: in mV where its unit is known, else in
+        its own; and the rate.
 
     Raises:
         InputError: It is none of `FORMS`, has no such lead or no value, or a rate that cannot be.

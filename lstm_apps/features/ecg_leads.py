@@ -28,7 +28,7 @@ _UNKNOWN = (
     "none",
     "-",
 )
-# The standard leads, those of monitors (MCL1, ML II), of Holter recorders (CM5, CC5), Frank's and the EASI leads.
+# The standard leads, those of monitors (MCL1, MLII), of Holter recorders (CM5, CC5), Frank's and EASI.
 _LEAD = re.compile(
     r"I{1,3}|-?A?V[RLF]|V|V[1-9]R?|V[XYZ]|[XYZ]|M?L(I{1,3}|[1-5])|[DM](I{1,3}|V?[1-6])|MCL?[LR]?[1-6]?"
     r"|C[MCSBR][1-6]|ES|AS|AI|V[1-6]-?V[1-6]"
@@ -41,7 +41,7 @@ _OTHER = re.compile(
     r"|EOG|PPG|ART).*"
 )
 # A patient's own lead of a QRS that is mostly upright, which a model of ambulatory recordings knows best.
-_PREFERRED = (re.compile(r"M?L?(II|2)|[DM](II|2)"), re.compile(r"MCL?[1-6]?"))
+_PREFERRED = (re.compile(r"M?L?II|M?L2|[DM](II|2)"), re.compile(r"MCL?[1-6]?"))
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def choose(channels: Sequence[Channel], wanted: str | int | None, source: str) -
         return _named(channels, wanted, leads, source)
     if not leads:
         raise InputError(
-            f"{source} has no ECG lead, only {_all(channels)}: a lead has a name such as II, V1, MCL1 or ECG and "
-            "a unit of voltage. If one is an ECG, --lead takes its number, from 0."
+            f"{source} has no ECG lead, only {_all(channels)}: a lead has a name such as II, V1, MCL1 or ECG "
+            "and a unit of voltage. If one is an ECG, --lead takes its number, from 0."
         )
     ranks = [next((r for r, p in enumerate(_PREFERRED) if p.fullmatch(channels[i].base)), 9) for i in leads]
     found = leads[ranks.index(min(ranks))]
@@ -133,7 +133,8 @@ def choose(channels: Sequence[Channel], wanted: str | int | None, source: str) -
 def _named(channels: Sequence[Channel], lead: str | int, leads: list[int], source: str) -> int:
     wanted = str(lead).strip()
     by_name = [i for i, c in enumerate(channels) if c.name.strip().casefold() == wanted.casefold()]
-    by_name += [i for i in leads if channels[i].base == Channel(wanted).base and i not in by_name]
+    if not wanted.isdecimal():
+        by_name += [i for i in leads if channels[i].base == Channel(wanted).base]
     if by_name and isinstance(lead, str):
         found = by_name[0]
     elif wanted.isdecimal():

@@ -5,8 +5,8 @@ and on synthetic noise:
 
 - kSQI, the kurtosis of the signal in the band of the QRS complex (Li, Mark & Clifford 2008, Physiol Meas 29;
   Clifford et al. 2012, Physiol Meas 33): complexes stand out of an ECG, noise of any colour has about 3.
-- bSQI, the share of the beats that two different QRS detectors agree on (Li, Mark & Clifford 2008). The second
-  one is that of Elgendi (2013, PLoS ONE 8(9)), two moving averages.
+- bSQI, the share of the beats that two different QRS detectors agree on (Li, Mark & Clifford 2008). The
+  second one is that of Elgendi (2013, PLoS ONE 8(9)), two moving averages.
 - flat and saturated parts, as in the PhysioNet/CinC Challenge 2011.
 """
 
@@ -22,6 +22,7 @@ NOISE = "noise: no QRS complexes stand out"
 DISAGREE = "noise: two QRS detectors find different beats"
 DOUBTFUL = "doubtful: a second QRS detector finds other beats here"
 
+_HUM = 0.25  # share of the power that is hum, above which it is taken out: of DS1 the most is 0.08
 BRIDGED = 1.0  # seconds of missing values that are interpolated; longer, the lead is off
 _FLAT = 3.0  # seconds: hearts pause for less, unless they are stopped
 _FLAT_SPAN = 0.03  # of the usual span of that many seconds, less of which is flat
@@ -50,7 +51,7 @@ class Reading:
     """What can be read of a signal.
 
     Attributes:
-        signal: (samples,) without gaps: interpolated where values are missing.
+        signal: (samples,) without gaps, interpolated where values are missing, and without strong hum.
         runs: The R peaks of each stretch that can be read, (beats,) samples.
         unreadable: Stretches that cannot, ascending.
         doubtful: Stretches that can, of whose beats some may be missing or false.
@@ -60,6 +61,7 @@ class Reading:
     runs: list[np.ndarray]
     unreadable: list[Stretch]
     doubtful: list[Stretch]
+    hum: int  # Hz of the mains hum that was taken out, 0 where there was hardly any
 
 
 def read(signal: np.ndarray, rate: float) -> Reading:
@@ -69,7 +71,8 @@ def read(signal: np.ndarray, rate: float) -> Reading:
         signal: (samples,) of one lead, NaN where there is no value.
         rate: Samples a second.
     """
-    whole, bad = bridged(signal), _bad(signal, rate)
+    whole, hum = without_hum(bridged(signal), rate)
+    bad = _bad(np.where(_long(~np.isfinite(signal), round(BRIDGED * rate)), np.nan, whole), rate)
     runs, doubtful = [], []
     for begin, end in _runs(~bad.astype(bool)):
         peaks = begin + PeakDetector(rate).all(whole[begin:end])
@@ -89,7 +92,7 @@ def read(signal: np.ndarray, rate: float) -> Reading:
         for begin, end in _runs(bad == code)
     ]
     unreadable.sort(key=lambda s: s.begin)
-    return Reading(whole, [p for p in parts if len(p)], unreadable, doubtful)
+    return Reading(whole, [p for p in parts if len(p)], unreadable, doubtful, hum)
 
 
 _REASONS = ("", LEAD_OFF, SATURATED, FLAT, NOISE, DISAGREE)
@@ -97,14 +100,14 @@ _REASONS = ("", LEAD_OFF, SATURATED, FLAT, NOISE, DISAGREE)
 
 def _bad(signal: np.ndarray, rate: float) -> np.ndarray:
     """(samples,) the place in `_REASONS` of what is wrong with each, but for what the beats tell."""
-    missing = ~np.isfinite(signal)
-    off = _long(missing, round(BRIDGED * rate))
+    off = ~np.isfinite(signal)
     whole = bridged(signal)
     bad = np.zeros(len(signal), np.int8)
     for begin, end in _runs(~off):
         part, found = whole[begin:end], bad[begin:end]
-        found[_flat(part, rate)] = _REASONS.index(FLAT)
-        found[_saturated(part, rate)] = _REASONS.index(SATURATED)
+        flat = _flat(part, rate)
+        found[flat] = _REASONS.index(FLAT)
+        found[_saturated(part, rate, flat)] = _REASONS.index(SATURATED)
         for at, stop in _runs(found == 0):
             found[at:stop][_noisy(part[at:stop], rate)] = _REASONS.index(NOISE)
     bad[off] = _REASONS.index(LEAD_OFF)
@@ -125,8 +128,26 @@ def bridged(signal: np.ndarray) -> np.ndarray:
     return np.where(missing, np.interp(at, at[~missing], signal[~missing]), signal)
 
 
+def without_hum(signal: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
+    """The signal without mains hum, where much of it is that, and the hum's frequency (Hz), 0 where it is not: a
+    mean over one period of the mains has neither the hum nor its harmonics."""
+    power = np.abs(np.fft.rfft(signal - signal.mean(), _power_of_two(len(signal)))) ** 2
+    frequency = np.linspace(0, rate / 2, len(power))
+    for mains in (50, 60):
+        if power[np.abs(frequency - mains) < 1].sum() > _HUM * power[frequency >= 1].sum():
+            at = np.arange(len(signal))[:, None] + 0.5 + 0.5 * rate / mains * np.array([-1, 1])
+            at = np.clip(at, 0, len(signal))
+            total = np.interp(at, np.arange(len(signal) + 1), np.concatenate([[0.0], np.cumsum(signal)]))
+            return np.diff(total, axis=1)[:, 0] / np.diff(at, axis=1)[:, 0], mains
+    return signal, 0
+
+
+def _power_of_two(length: float) -> int:
+    return 1 << int(np.ceil(np.log2(length)))
+
+
 def kurtosis(band: np.ndarray) -> np.ndarray:
-    """Of the values along the last axis: 3 of Gaussian noise; 0 where all are the same."""
+    """Of the values along the last axis: 3 of Gaussian noise."""
     apart = band - band.mean(axis=-1, keepdims=True)
     second = (apart**2).mean(axis=-1)
     return (apart**4).mean(axis=-1) / np.maximum(second, 1e-150) ** 2
@@ -162,19 +183,20 @@ def _flat(signal: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
-def _saturated(signal: np.ndarray, rate: float) -> np.ndarray:
-    """Where the signal stays at an end of its range: for long, or again and again."""
+def _saturated(signal: np.ndarray, rate: float, flat: np.ndarray) -> np.ndarray:
+    """Where a signal that is not flat stays at an end of its range: for long, or again and again."""
     steady = np.concatenate([[False], np.diff(signal) == 0])
     steady[:-1] |= steady[1:]  # the first of equal values too
-    found = np.zeros(len(signal), bool)
-    if not np.ptp(signal):
-        return found
     stuck = _long(steady & _at_rail(signal), round(_STUCK * rate))
+    found = stuck.copy()
     least = max(3, round(0.008 * rate))
     for begin, end in _windows(len(signal), rate):
-        at_rail = _long(steady[begin:end] & _at_rail(signal[begin:end]), least)
-        found[begin:end] |= at_rail.mean() > _CLIPPED
-    return found | stuck
+        other = ~(stuck | flat)[begin:end]
+        if other.sum() > rate:
+            clipped = np.zeros(len(other), bool)
+            clipped[other] = _at_rail(signal[begin:end][other])
+            found[begin:end] |= _long(clipped & steady[begin:end], least).sum() > _CLIPPED * other.sum()
+    return found
 
 
 def _at_rail(signal: np.ndarray) -> np.ndarray:
@@ -186,7 +208,7 @@ def _at_rail(signal: np.ndarray) -> np.ndarray:
 def second_detector(signal: np.ndarray, rate: float) -> np.ndarray:
     """(beats,) R peaks by Elgendi's two moving averages: where the energy of 8 to 20 Hz over the length of a
     QRS complex is above that over the length of a beat."""
-    size = 1 << int(np.ceil(np.log2(len(signal) + rate)))
+    size = _power_of_two(len(signal) + rate)
     frequency = np.fft.rfftfreq(size, 1 / rate)
     with np.errstate(divide="ignore", over="ignore"):  # a Butterworth filter of third order, there and back
         gain = 1 / (1 + (8 / frequency) ** 6) / (1 + (frequency / 20) ** 6)
