@@ -129,8 +129,8 @@ def bridged(signal: np.ndarray) -> np.ndarray:
 
 
 def without_hum(signal: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
-    """The signal without mains hum, where much of it is that, and the hum's frequency (Hz), 0 where it is not: a
-    mean over one period of the mains has neither the hum nor its harmonics."""
+    """The signal without mains hum, where much of it is that, and the hum's frequency (Hz), else 0: a mean
+    over one period of the mains has neither the hum nor its harmonics."""
     power = np.abs(np.fft.rfft(signal - signal.mean(), _power_of_two(len(signal)))) ** 2
     frequency = np.linspace(0, rate / 2, len(power))
     for mains in (50, 60):

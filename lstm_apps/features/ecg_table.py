@@ -126,7 +126,7 @@ def _regular(text: Text, at: int, rate: float | None) -> tuple[np.ndarray, float
     coarse = (steps == 0).mean() > 0.01  # several samples have the same time
     if coarse:
         new = 1 + np.flatnonzero(steps)
-        step = float(np.ptp(times[new])) / max(1, np.ptp(new)) or times[-1] / len(steps)
+        step = float(np.ptp(times[new])) / max(1, int(np.ptp(new))) or times[-1] / len(steps)
     else:
         step = float(np.median(steps[steps > 0]))
         step = float(steps[steps < 1.9 * step].mean())  # rounded times differ, gaps are longer

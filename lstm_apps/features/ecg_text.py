@@ -59,8 +59,8 @@ class Text:
 
 
 def taken_apart(path: Path) -> Text:
-    """A text file in UTF-8, UTF-16 or Windows-1252 with fields parted by commas, semicolons, tabs or spaces, from
-    its first line of numbers on; an InputError where there is none."""
+    """A text file in UTF-8, UTF-16 or Windows-1252 with fields parted by commas, semicolons, tabs or spaces,
+    from its first line of numbers on; an InputError where there is none."""
     lines = _decoded(path).splitlines()
     first = next((i for i, line in enumerate(lines) if _is_row(line)), None)
     if first is None:

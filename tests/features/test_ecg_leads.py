@@ -8,7 +8,8 @@ from lstm_apps.errors import InputError
 from lstm_apps.features.ecg_leads import Channel, choose, ecg_leads
 
 MONITOR = [
-    ("RESP", "pm"), ("ABP", "mmHg"), ("PLETH", "NU"), ("CVP", "mmHg"), ("ICP", "mmHg"), ("MCL1", "mV"), ("V", "mV"),
+    ("RESP", "pm"), ("ABP", "mmHg"), ("PLETH", "NU"), ("CVP", "mmHg"), ("ICP", "mmHg"), ("MCL1", "mV"),
+    ("V", "mV"),
     ("II", "mV"),
 ]  # fmt: skip
 
@@ -19,9 +20,13 @@ def channels(pairs):
 
 @pytest.mark.parametrize(
     "name",
-    "I II III aVR aVL aVF AVR V V1 v6 MLII MLIII ML2 MCL1 MCL ECG ECG1 ECG2 ecg EKG X vx CM5 CC5 D3 mod.V1 ES".split()
-    + ["Lead II", "ECG Lead II", "ECG II", "ECG_V5", "lead_i", "ECG lead 1", "V2-V3", "MV2"],
-)
+    [
+        "I", "II", "III", "aVR", "aVL", "aVF", "AVR", "V", "V1", "v6", "MLII", "MLIII", "ML2", "MCL1",
+        "MCL", "ECG",
+        "ECG1", "ECG2", "ecg", "EKG", "X", "vx", "CM5", "CC5", "D3", "mod.V1", "ES", "Lead II", "ECG Lead II",
+        "ECG II", "ECG_V5", "lead_i", "ECG lead 1", "V2-V3", "MV2",
+    ],
+)  # fmt: skip
 def test_leads_are_known_by_their_names(name):
     for unit in ("mV", "uV", "µV", "μV", "V", "adu", "NU", "", "MV"):
         assert ecg_leads([Channel("ABP", "mmHg"), Channel(name, unit)]) == [1]
@@ -31,8 +36,10 @@ def test_leads_are_known_by_their_names(name):
 @pytest.mark.parametrize(
     ("name", "unit"),
     [
-        ("ABP", "mmHg"), ("RESP", "mV"), ("Resp", "pm"), ("PLETH", "mV"), ("pleth", ""), ("ART", "mV"), ("CO2", ""),
-        ("EEG Fpz-Cz", "uV"), ("EMG", "mV"), ("SpO2", "%"), ("ICP", "mmHg"), ("PPG", "V"), ("BP", ""), ("P1", "mmHg"),
+        ("ABP", "mmHg"), ("RESP", "mV"), ("Resp", "pm"), ("PLETH", "mV"), ("pleth", ""), ("ART", "mV"),
+        ("CO2", ""),
+        ("EEG Fpz-Cz", "uV"), ("EMG", "mV"), ("SpO2", "%"), ("ICP", "mmHg"), ("PPG", "V"), ("BP", ""),
+        ("P1", "mmHg"),
         ("airflow", "mV"), ("EOG(L)", "uV"), ("anything", "mmHg"), ("anything", ""), ("", ""),
     ],
 )  # fmt: skip
@@ -79,8 +86,10 @@ def test_a_lead_is_read_by_name_or_by_number():
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("MCL2", "no lead 'MCL2'.*did you mean 'MCL1'"), ("9", "no channel 9"), ("ABP", "ABP in mmHg is no lead"),
-        ("0", "RESP in pm is no lead of an ECG; its leads are MCL1, V, II"), ("-1", "no lead '-1'"), ("", "no lead ''"),
+        ("MCL2", "no lead 'MCL2'.*did you mean 'MCL1'"), ("9", "no channel 9"), ("ABP",
+        "ABP in mmHg is no lead"),
+        ("0", "RESP in pm is no lead of an ECG; its leads are MCL1, V, II"), ("-1", "no lead '-1'"), ("",
+        "no lead ''"),
     ],
 )  # fmt: skip
 def test_what_is_no_lead_is_not_read(wanted, message):

@@ -38,13 +38,16 @@ FILES = {
     "milliseconds": ["Time [ms];ECG [µV]", *both(1000 * SECONDS, UV, ";")],
     "milliseconds not named": ["time,ecg", *both((1000 * SECONDS).astype(int), MV)],
     "decimal commas": ["Zeit (s);EKG (mV)", *both(comma(SECONDS), comma(MV), ";")],
-    "quoted decimal commas": ['"time","ecg"', *[f'"{a}","{b}"' for a, b in zip(comma(SECONDS), comma(MV), strict=True)]],
+    "quoted decimal commas": ['"time","ecg"',
+    *[f'"{a}","{b}"' for a, b in zip(comma(SECONDS), comma(MV), strict=True)]],
     "tabs": ["t\tECG", *both(SECONDS, MV, "\t")],
     "spaces": both(SECONDS, MV, "   "),
     "dates": ["timestamp,ecg", *both(ISO, MV)],
-    "dates with a space and a zone": ["timestamp,ecg", *both([t.replace("T", " ") + "+02:00" for t in ISO], MV)],
+    "dates with a space and a zone": ["timestamp,ecg", *both([t.replace("T", " ") + "+02:00" for t in ISO],
+    MV)],
     "epoch": ["timestamp,ecg", *both([f"{1.7e12 + 1000 * s:.0f}" for s in SECONDS], MV)],
-    "PhysioNet": ["'Elapsed time','ABP','MLII'", "'m:ss.mmm','mmHg','mV'", *both(CLOCK, both([80] * COUNT, MV))],
+    "PhysioNet": ["'Elapsed time','ABP','MLII'", "'m:ss.mmm','mmHg','mV'",
+    *both(CLOCK, both([80] * COUNT, MV))],
     "other columns": ["time,ABP,II", *both(SECONDS, both([80] * COUNT, MV))],
     "preamble": ["# Holter 7", "# patient: 12", "time,ecg", *both(SECONDS, MV)],
     "blank lines": ["time,ecg", "", *both(SECONDS, MV), "", ""],
@@ -54,7 +57,7 @@ WITHOUT_TIMES = {
     "a name": ["ECG (uV)", *map(str, UV)],
     "numbers of samples": ["sample,ecg", *both(range(COUNT), MV)],
     "two leads": ["aVR,II", *both(-MV, MV)],
-    "decimal commas": comma(np.where(MV == np.rint(MV), MV + 0.001, MV)),
+    "decimal commas": comma(np.where(np.rint(MV) == MV, MV + 0.001, MV)),
 }
 
 
