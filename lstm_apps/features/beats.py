@@ -26,6 +26,7 @@ from lstm_apps.features.peaks import DELAY, PeakDetector
 # A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
 BEATS, WARM_UP = 128, 32
 UNREADABLE = "unreadable"  # the label of a stretch without a verdict on its beats
+_SHORTEST = 3.0  # seconds of a recording
 _SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beats of
 
 
@@ -138,6 +139,8 @@ class BeatFeatures:
 def _check(reading: Reading, rate: float, beats: int) -> None:
     """InputError where hardly any beats can be read."""
     seconds, gaps = len(reading.signal) / rate, _shares(reading, rate)
+    if seconds < _SHORTEST:
+        raise InputError(f"{seconds:.1f} s of ECG are too short: it takes three heartbeats to label any.")
     if sum(g.end - g.begin for g in reading.unreadable) == len(reading.signal):
         raise InputError(f"None of the {seconds:.1f} s of ECG can be read: {gaps}.")
     if beats < 3:

@@ -19,7 +19,7 @@ from lstm_apps.features.peaks import PeakDetector, moving_average, qrs_band
 
 LEAD_OFF, SATURATED, FLAT = "lead off", "saturated", "flat line"
 NOISE = "noise: no QRS complexes stand out"
-DISAGREE = "noise: two QRS detectors find different beats"
+DISAGREE = "two QRS detectors find different beats"
 DOUBTFUL = "doubtful: a second QRS detector finds other beats here"
 
 _HUM = 0.25  # share of the power that is hum, above which it is taken out: of DS1 the most is 0.08
@@ -105,7 +105,7 @@ def _bad(signal: np.ndarray, rate: float) -> np.ndarray:
     bad = np.zeros(len(signal), np.int8)
     for begin, end in _runs(~off):
         part, found = whole[begin:end], bad[begin:end]
-        flat = _flat(part, rate)
+        flat = _flat(part, rate, _noisy(part, rate))
         found[flat] = _REASONS.index(FLAT)
         found[_saturated(part, rate, flat)] = _REASONS.index(SATURATED)
         for at, stop in _runs(found == 0):
@@ -168,15 +168,18 @@ def _noisy(signal: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
-def _flat(signal: np.ndarray, rate: float) -> np.ndarray:
-    """Where seconds on end span hardly anything of what they usually span."""
+def _flat(signal: np.ndarray, rate: float, noisy: np.ndarray) -> np.ndarray:
+    """Where seconds on end span hardly anything of what they usually span where they are no noise."""
     length = round(_FLAT * rate)
     if len(signal) < length:
         return np.full(len(signal), not np.ptp(signal))
     hop = max(1, length // 6)
     starts = [*range(0, len(signal) - length, hop), len(signal) - length]
     spans = np.array([np.ptp(signal[s : s + length]) for s in starts])
-    least = max(_FLAT_SPAN * np.quantile(spans, 0.75), 1e-6 * float(np.abs(signal).max()))
+    usual = [
+        span for start, span in zip(starts, spans, strict=True) if not noisy[start : start + length].any()
+    ]
+    least = max(_FLAT_SPAN * float(np.median(usual or [0])), 1e-9 * float(np.abs(signal).max()))
     found = np.zeros(len(signal), bool)
     for start in np.array(starts)[spans <= least]:
         found[start : start + length] = True

@@ -38,7 +38,7 @@ def share(found, samples):
 
 @pytest.mark.parametrize("rate", [100, 125, 360, 512, 1000])
 @pytest.mark.parametrize("colour", ["white", "pink", "brown"])
-@pytest.mark.parametrize("size", [1e-3, 14000.0])
+@pytest.mark.parametrize("size", [14000.0])
 def test_noise_cannot_be_read(colour, rate, size):
     noise = size * coloured(colour, 60, rate)
     found = read(noise, rate)
@@ -80,11 +80,11 @@ def test_its_peaks_are_those_of_the_detector():
     np.testing.assert_array_equal(peaks, PeakDetector(RATE).all(SIGNAL))
 
 
-@pytest.mark.parametrize("rate", [250, 360, 500])
+@pytest.mark.parametrize("rate", [250, 360])
 @pytest.mark.parametrize("size", [0.1, 0.5, 2.0])
 @pytest.mark.parametrize("mains", [50, 60])
 def test_beats_are_found_in_hum(mains, size, rate):
-    time = np.arange(0, 100, 1 / rate)
+    time = np.arange(0, 40, 1 / rate)
     signal = np.interp(time, np.arange(len(SIGNAL)) / RATE, SIGNAL)
     found = read(signal + size * np.sin(2 * np.pi * mains * time), rate)
     assert found.hum == (mains if size > 0.3 else 0)
@@ -129,8 +129,9 @@ def test_an_ecg_without_noise_between_its_beats_can_be_read():
     assert read(np.round(signal, 2), RATE).unreadable == []
 
 
-def test_of_an_ecg_half_of_which_is_noise_the_other_half_is_read():
-    signal = np.concatenate([coloured("white", 50), SIGNAL[: 50 * RATE]])
+@pytest.mark.parametrize("size", [1, 14000.0])
+def test_of_an_ecg_half_of_which_is_noise_the_other_half_is_read(size):
+    signal = np.concatenate([size * coloured("white", 50), SIGNAL[: 50 * RATE]])
     found = read(signal, RATE)
     assert share(found.unreadable, len(signal)) == pytest.approx(0.5, abs=0.03)
     alone = PeakDetector(RATE).all(SIGNAL[: 50 * RATE]) + 50 * RATE
