@@ -1,5 +1,6 @@
 """An ECG as people have it: a WFDB record, a CSV file, Apple Watch's export, or an array."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,18 @@ def _header(path: Path) -> tuple[list[Channel], str, bool]:
         if segments:
             header = wfdb.rdrecord(str(path))
         names, units = header.sig_name or [], header.units or []
+        if not segments:
+            units = _with_micro_signs(path.with_name(path.name + ".hea"), units)
         found = [Channel(n or "", u or "") for n, u in zip(names, units, strict=True)]
     except Exception as error:  # wfdb raises whatever its parsing meets
         raise InputError(f"{path} is no WFDB record that can be read: {first_line(error)}") from error
     if not found:
         raise InputError(f"{path} has no signals.")
     return found, str(path), segments
+
+
+def _with_micro_signs(header: Path, units: list[str]) -> list[str]:
+    """The units of a header's signals, in which wfdb reads only ASCII: to it µV are V."""
+    lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.startswith(b"#")]
+    micro = [re.search(rb"/(\xc2?\xb5|\xce\xbc)V\b", line) is not None for line in lines[1:]]
+    return ["µV" if m and u == "V" else u for m, u in zip(micro, units, strict=True)]

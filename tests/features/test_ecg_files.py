@@ -41,6 +41,14 @@ def test_the_ecg_is_read_in_millivolts(tmp_path, channels, ending):
     np.testing.assert_allclose(signal, SIGNAL, atol=0.006)
 
 
+@pytest.mark.parametrize("sign", ["µ".encode(), "µ".encode("latin-1"), "μ".encode()])
+def test_microvolts_are_known_by_their_sign_too(tmp_path, sign):
+    path = record(tmp_path, II="uV")
+    header = path.with_suffix(".hea")
+    header.write_bytes(b"# II in uV\n" + header.read_bytes().replace(b"/uV", b"/" + sign + b"V"))
+    np.testing.assert_allclose(read_ecg(path)[0], SIGNAL, atol=0.006)
+
+
 def test_which_lead_is_read_is_told(tmp_path):
     path = record(tmp_path, ABP="mmHg", V1="mV", II="mV")
     with pytest.warns(
