@@ -120,7 +120,7 @@ def answer_table(answer: Any, info: dict[str, Any]) -> Table:
         for name in answer:
             table.add_column(name)
         for row in zip(*answer.values(), strict=True):
-            table.add_row(*(f"{v:.3f}" if isinstance(v, np.floating) else str(v) for v in row))
+            table.add_row(*(_cell(v) for v in row))
     else:
         table.show_header = False
         for name, value in answer.items():
@@ -128,6 +128,12 @@ def answer_table(answer: Any, info: dict[str, Any]) -> Table:
     if info["notice"]:
         table.caption = info["notice"]
     return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, np.floating):
+        return "" if np.isnan(value) else f"{value:.3f}"
+    return str(value)
 
 
 def _shown(value: Any) -> str:

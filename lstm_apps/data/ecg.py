@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line, naming
-from lstm_apps.features.beats import read_ecg
+from lstm_apps.features.ecg_files import channels, read_ecg
+from lstm_apps.features.ecg_leads import ecg_leads
+from lstm_apps.features.ecg_quality import bridged
 
 NEAR = 0.15  # seconds
+_MISSING = 0.1  # share of a record that may be without values to learn from
 LAYOUT = (
     "a folder of WFDB records, each of another patient and with beats annotated in a file of the ending "
     ".atr; or one with a subfolder of records a patient"
@@ -83,7 +86,7 @@ class EcgRecord:
     """One lead of a record with its beats."""
 
     name: str
-    lead: int  # from 0
+    lead: int  # among the ECG leads of the record, from 0
     signal: np.ndarray  # (samples,)
     rate: float
     peaks: np.ndarray  # (beats,) samples
@@ -128,25 +131,34 @@ def _annotated(folder: Path) -> list[Path]:
 
 
 def leads(path: Path) -> list[int]:
-    """The leads of a record: its channels of the unit that the first one has."""
-    import wfdb
-
-    units = wfdb.rdheader(str(path)).units
-    return [i for i, unit in enumerate(units) if unit == units[0]]
+    """The channels of a record that are leads of an ECG, by name and unit; InputError where none is."""
+    found = channels(path)
+    if not (places := ecg_leads(found)):
+        raise InputError(f"{path} has no ECG lead, only {', '.join(map(str, found))}.")
+    return places
 
 
 def read_record(path: Path, lead: int = 0) -> EcgRecord:
     """One lead of a record, and the annotated beats; those outside the signal are left out.
 
+    Args:
+        path: Of the record, without ending.
+        lead: Which of its ECG leads, from 0, in the order of the record.
+
     Raises:
-        InputError: No record, a lead that is flat, no annotations that can be read, or hardly any.
+        InputError: No record, no such lead or one that is flat, no annotations that can be read, or
+            hardly any.
     """
     import wfdb
 
     try:
-        signal, rate = read_ecg(path, lead)
+        signal, rate = read_ecg(path, leads(path)[lead])
+        missing = np.isnan(signal).mean()
+        if missing > _MISSING:
+            raise InputError(f"{missing:.0%} of the ECG are not numbers.")
     except InputError as error:
         raise naming(path, error) from error
+    signal = bridged(signal)
     if not np.ptp(signal):
         raise InputError(f"{path} is flat in lead {lead + 1}: that is no ECG.")
     try:

@@ -17,6 +17,7 @@ _MEMORY = 8  # beats whose energy sets the threshold
 _THRESHOLD, _MISSED = 0.22, 0.09  # of their median; the lower one where a beat is overdue
 _OVERDUE = 1.6  # of the usual interval
 _STRONGEST = 0.2  # of the greatest energy in sight, below which the last beats set no threshold
+_KEPT = 50_000  # samples of a block, at most
 _SILENT = 1e-6  # of the largest sample: slopes that are rounding
 
 
@@ -64,8 +65,8 @@ class PeakDetector:
         start = max(self._begin, begin - int(_BEFORE * self.rate))
         stop = min(self._begin + len(self._signal), end + int(DELAY * self.rate))
         signal = self._signal[start - self._begin : stop - self._begin]
-        band = _average(signal, _SHORT * self.rate) - _average(signal, _LONG * self.rate)
-        energy = _average(np.gradient(band) ** 2, _QRS * self.rate)
+        band = qrs_band(signal, self.rate)
+        energy = moving_average(np.gradient(band) ** 2, _QRS * self.rate)
         if not self._energies:
             self._energies = [float(energy[: end - start].max())] * _MEMORY
         floor = (_SILENT * np.abs(signal).max()) ** 2  # a flat line has no beats
@@ -102,11 +103,18 @@ class PeakDetector:
         return peak if peak - last >= refractory else None
 
 
-def _average(x: np.ndarray, length: float) -> np.ndarray:
+def qrs_band(signal: np.ndarray, rate: float) -> np.ndarray:
+    """(samples,) the signal in the band of the QRS complex, about 3 to 17 Hz."""
+    return moving_average(signal, _SHORT * rate) - moving_average(signal, _LONG * rate)
+
+
+def moving_average(x: np.ndarray, length: float) -> np.ndarray:
     """The mean of the `length` samples around each, of fewer at the ends."""
     half = max(1, round(length / 2))
     total = np.concatenate([[0.0], np.cumsum(x)])
-    first, last, count = _around(len(x), half)
+    # Those of a detector's blocks are kept; those of whole recordings would fill the memory.
+    around = _around if len(x) <= _KEPT else _around.__wrapped__
+    first, last, count = around(len(x), half)
     return (total[last] - total[first]) / count
 
 

@@ -34,7 +34,8 @@ from lstm_apps.data.ecg import (
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
-from lstm_apps.features.beats import BEATS, SEEN, WINDOW, BeatFeatures, beat_table, seen
+from lstm_apps.features.beat_table import SEEN, WINDOW, beat_table, seen
+from lstm_apps.features.beats import BEATS, BeatFeatures
 from lstm_apps.features.peaks import PeakDetector
 from lstm_apps.healthcare import ecg_baselines as baselines
 from lstm_apps.healthcare.ecg_augment import IRREGULAR, made_up
@@ -329,7 +330,7 @@ def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _leads(path: Path, patient: str) -> list[Beats]:
     """The beats of each lead of a record; leads after the first that were off or flat are left out."""
     found = [_beats(read_record(path), patient)]
-    for lead in leads(path)[1:]:
+    for lead in range(1, len(leads(path))):
         with contextlib.suppress(InputError), warnings.catch_warnings(action="ignore"):
             found.append(_beats(read_record(path, lead), patient))
     return found

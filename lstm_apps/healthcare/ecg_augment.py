@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_apps.data.ecg import EcgRecord
-from lstm_apps.features.beats import before_each
+from lstm_apps.features.beat_table import before_each
 
 SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
 EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one

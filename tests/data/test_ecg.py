@@ -56,15 +56,16 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path):
         read_record(tmp_path / "x")
 
 
-def write(folder, name, signals, units=("mV",), annotated_at=None, seed=0):
+def write(folder, name, signals, units=("mV",), annotated_at=None, seed=0, names=None):
     """A record of hearts' beats with any signals, annotated at another time resolution (1/s) if given."""
     import wfdb
 
     _, peaks, kinds = hearts.heart(60, seed=seed)
     count = signals.shape[1]
     wfdb.wrsamp(
-        name, hearts.RATE, list(units), [f"lead{i}" for i in range(count)], signals, fmt=["16"] * count,
-        adc_gain=[200.0] * count, baseline=[0] * count, write_dir=str(folder),
+        name, hearts.RATE, list(units), names or [f"lead{i}" for i in range(count)], signals,
+        fmt=["16"] * count, adc_gain=[{"uV": 0.2}.get(unit, 200.0) for unit in units],
+        baseline=[0] * count, write_dir=str(folder),
     )  # fmt: skip
     at = annotated_at or hearts.RATE
     scaled = np.rint(peaks * at / hearts.RATE).astype(int)
@@ -93,10 +94,25 @@ def test_a_flat_lead_is_no_ecg(tmp_path):
         read_record(tmp_path / "x")
 
 
-def test_what_has_another_unit_than_the_first_lead_is_none(tmp_path):
+def test_leads_are_known_by_name_and_unit(tmp_path):
     signal, *_ = hearts.heart(60, seed=0)
     write(tmp_path, "x", np.stack([signal] * 3, axis=1), units=("mV", "pm", "mV"))
     assert leads(tmp_path / "x") == [0, 2]
+    channels = np.stack([80 + signal, signal, 1000 * signal, -signal], axis=1)
+    names, units = ["ABP", "RESP", "V1", "II"], ["mmHg", "mV", "uV", "mV"]
+    write(tmp_path, "y", channels, units, names=names)
+    assert leads(tmp_path / "y") == [2, 3]
+    first, second = (read_record(tmp_path / "y", lead) for lead in (0, 1))  # in the order of the record
+    assert (first.lead, second.lead) == (0, 1)
+    np.testing.assert_allclose(first.signal, signal, atol=0.01)  # in mV
+    np.testing.assert_allclose(second.signal, -signal, atol=0.01)
+
+
+def test_a_record_without_an_ecg_lead_is_refused(tmp_path):
+    signal, *_ = hearts.heart(60, seed=0)
+    write(tmp_path, "x", signal[:, None], units=["mmHg"], names=["ABP"])
+    with pytest.raises(InputError, match="x has no ECG lead, only ABP in mmHg"):
+        read_record(tmp_path / "x")
 
 
 def test_records_in_a_subfolder_are_one_patients(tmp_path):

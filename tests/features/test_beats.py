@@ -9,19 +9,17 @@ import pytest
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beats import (
-    BEATS,
+from lstm_apps.features.beat_table import (
     RHYTHM,
     SEEN,
-    WARM_UP,
     WINDOW,
-    BeatFeatures,
     BeatWindow,
     beat_table,
-    read_ecg,
     seen,
     usual_beat,
 )
+from lstm_apps.features.beats import BEATS, UNREADABLE, WARM_UP, BeatFeatures
+from lstm_apps.features.ecg_files import read_ecg
 from lstm_apps.features.peaks import PeakDetector
 
 SIGNAL, PEAKS, KINDS = heart(beats=300)
@@ -107,10 +105,15 @@ def features():
 
 def rhythm(intervals):
     """(beats, RHYTHM) of a heart of one shape, once its rhythm is known."""
+    return beat_table(*rhythm_of(intervals))[40:, 2 * WINDOW :]
+
+
+def rhythm_of(intervals):
+    """Signal, rate and peaks."""
     peaks = np.cumsum([100, *np.rint(np.array(intervals) * RATE).astype(int)])
     signal = np.zeros(peaks[-1] + 100)
     signal[peaks] = 1.0
-    return beat_table(signal, RATE, peaks)[40:, 2 * WINDOW :]
+    return signal, RATE, peaks
 
 
 def unsteadiness(intervals):
@@ -163,11 +166,11 @@ def test_stretches_cover_every_beat_once(count):
     ("raw", "message"),
     [
         ("none", "no WFDB record"),
+        (((1, 2), 250, 3), "An ECG is"),
         (np.zeros(100), "pair"),
         ((np.zeros((10, 2)), 250), "shape"),
         ((np.zeros(0), 250), "shape"),
         ((np.zeros(100), 3), "rate"),
-        ((np.full(100, np.nan), 250), "not numbers"),
     ],
 )
 def test_what_is_no_ecg_is_refused(raw, message):
@@ -175,15 +178,117 @@ def test_what_is_no_ecg_is_refused(raw, message):
         read_ecg(raw)
 
 
-def test_a_flat_line_is_told():
-    with pytest.raises(InputError, match="0 heartbeats"):
-        features().predict(lambda inputs: inputs, (np.zeros(5000), 250))
+def called_n(inputs):
+    return {"classes": np.tile([0.7, 0.1, 0.1, 0.1], (*inputs["beats"].shape[:2], 1))}
+
+
+def noise(seconds, seed=0):
+    return 5 * np.random.default_rng(seed).normal(size=seconds * RATE)
+
+
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        (np.zeros(20 * RATE), "None of the 20.0 s of ECG can be read: 20.0 s flat line"),
+        (np.full(20 * RATE, np.nan), "None of the 20.0 s of ECG can be read: 20.0 s lead off"),
+        (noise(60), "None of the 60.0 s of ECG can be read: .* noise: no QRS complexes stand out"),
+        (SIGNAL[: 2 * RATE], "2.0 s of ECG are too short"),
+        (
+            np.concatenate([SIGNAL[: 2 * RATE], np.full(9 * RATE, np.nan)]),
+            r"heartbeats \(9.0 s lead off cannot",
+        ),
+    ],
+)
+def test_an_ecg_that_cannot_be_read_has_no_labels(signal, message):
+    with pytest.raises(InputError, match=message):
+        features().predict(called_n, (signal, RATE))
+
+
+def test_of_a_good_ecg_each_beat_but_the_last_is_labelled():
+    answer = features().predict(called_n, (SIGNAL, RATE))
+    peaks = PeakDetector(RATE).all(SIGNAL)
+    np.testing.assert_array_equal(answer["time"], peaks[:-1] / RATE)
+    assert set(answer["label"]) == {"N"}
+    assert set(answer["note"]) == {""}
+    assert np.isnan(answer["end"]).all()
+
+
+def test_stretches_that_cannot_be_read_come_out_as_such():
+    begin, end = 60 * RATE, 80 * RATE
+    whole = features().predict(called_n, (SIGNAL, RATE))["time"]
+    for bad, reason in (
+        (np.full(20 * RATE, np.nan), "lead off"),
+        (noise(20), "noise"),
+        (np.full(20 * RATE, 0.1), "flat line"),
+        (np.full(20 * RATE, 5.0), "saturated"),
+    ):
+        signal = np.concatenate([SIGNAL[:begin], bad, SIGNAL[end:]])
+        with pytest.warns(UserWarning, match=rf"cannot be read: [\d.]+ s {reason}"):
+            answer = features().predict(called_n, (signal, RATE))
+        assert (np.diff(answer["time"]) >= 0).all()
+        (row,) = np.flatnonzero(answer["label"] == UNREADABLE)
+        assert answer["note"][row].startswith(reason)
+        assert answer["time"][row] == pytest.approx(60, abs=2.1)
+        assert answer["end"][row] == pytest.approx(80, abs=2.1)
+        assert np.isnan(answer["probability"][row])
+        labelled = np.delete(answer["time"], row)
+        assert not ((labelled > 60.1) & (labelled < 79.9)).any()
+        clear = [t for t in whole if not 56 < t < 83]
+        assert set(clear) <= set(labelled)  # what is far from it is as ever
+
+
+def test_the_last_beat_before_a_stretch_is_left_out():
+    """Nothing is known of the interval after it."""
+    signal = SIGNAL.copy()
+    signal[60 * RATE : 80 * RATE] = np.nan
+    peaks = PeakDetector(RATE).all(SIGNAL) / RATE
+    with pytest.warns(UserWarning, match="lead off"):
+        times = features().predict(called_n, (signal, RATE))["time"]
+    before = peaks[peaks < 60]
+    assert before[-2] in times
+    assert before[-1] not in times
+
+
+def test_beats_that_two_detectors_do_not_agree_on_are_noted():
+    signal = SIGNAL.copy()
+    signal[50 * RATE : 110 * RATE] += 0.06 * noise(60)
+    with pytest.warns(UserWarning, match="a second QRS detector finds other beats"):
+        answer = features().predict(called_n, (signal, RATE))
+    noted = answer["time"][[n.startswith("doubtful") for n in answer["note"]]]
+    assert len(noted) > 10
+    assert 39 < noted.min() < noted.max() < 121
 
 
 def test_a_lead_that_comes_off_for_a_moment_is_bridged():
-    signal = np.arange(100.0)
-    signal[50:53] = np.nan
-    np.testing.assert_allclose(read_ecg((signal, 250))[0], np.arange(100.0))
+    signal = SIGNAL.copy()
+    signal[PEAKS[20] + 80 : PEAKS[20] + 100] = np.nan
+    answer = features().predict(called_n, (signal, RATE))
+    np.testing.assert_array_equal(answer["time"], features().predict(called_n, (SIGNAL, RATE))["time"])
+
+
+@pytest.mark.parametrize("window", [BeatWindow(), BeatWindow(before=0.2, points=50)])
+def test_each_number_that_is_read_of_a_beat_has_a_name_and_a_unit(window):
+    table = beat_table(SIGNAL, RATE, PEAKS, window)
+    named = replace(BeatFeatures.fit(("N", "S"), [table]), window=window).about()["columns"]
+    assert len(named) == seen(table).shape[1]
+    assert len({c["name"] for c in named}) == len(named)
+    assert all(c["name"] and c["unit"] for c in named)
+    if window == BeatWindow():
+        assert len(named) == SEEN == 55
+
+
+def test_the_names_of_what_is_read_of_a_beat_are_right():
+    """A beat that comes late after steady ones."""
+    columns = features().about()["columns"]
+    at = {c["name"]: i for i, c in enumerate(columns)}
+    late = dict(zip(at, seen(beat_table(*rhythm_of([0.8] * 60 + [1.0, 0.8, 0.8])))[61], strict=True))
+    assert late["2 ln(interval before / median of the last 32 intervals)"] == pytest.approx(
+        2 * np.log(1.25), rel=0.01
+    )
+    assert late["2 ln(interval before / interval after)"] == pytest.approx(2 * np.log(1.25), rel=0.01)
+    assert late["2 ln(interval after / median of the last 32 intervals)"] == pytest.approx(0, abs=0.01)
+    middle = at["shape - shape of reference beat, +0.0012 s from the R peak"]
+    assert np.abs(np.array([c["name"].split()[-6] for c in columns[:46]], float)).argmin() == middle
 
 
 class Same:
@@ -221,6 +326,16 @@ def test_while_the_lead_is_off_the_time_goes_on():
     whole, gap = of_stream(pieces), of_stream(off)
     after = sum(map(len, pieces[:16])) / RATE  # the first beats after the gap may be taken otherwise
     assert [t for t in gap if t > after] == [t for t in whole if t > after]
+
+
+def test_a_stream_has_no_labels_for_noise():
+    signal = np.concatenate([SIGNAL[: 60 * RATE], noise(30), SIGNAL[60 * RATE : 100 * RATE]])
+    stream = features().stream(Same())
+    found = [b for piece in np.array_split(signal, 130) for b in stream.push((piece, RATE))]
+    labels = {b["label"] for b in found if 65 < b["time"] < 88}
+    assert labels == {UNREADABLE}
+    assert {b["label"] for b in found if not 58 < b["time"] < 98} == {"N"}
+    assert all(np.isnan(b["probability"]) for b in found if b["label"] == UNREADABLE)
 
 
 def test_a_beat_is_told_soon_after_the_next():

@@ -10,7 +10,7 @@ from lstm_apps.data import hearts
 from lstm_apps.data.ecg import EcgRecord
 from lstm_apps.data.hearts import RATE, heart
 from lstm_apps.errors import InputError
-from lstm_apps.features.beats import WINDOW, beat_table, seen
+from lstm_apps.features.beat_table import WINDOW, beat_table, seen
 from lstm_apps.healthcare import ecg, ecg_baselines
 from lstm_apps.healthcare.ecg import ECG, Beats, _scores
 from lstm_apps.healthcare.ecg_scores import FROM_SIGNAL, NONE
@@ -65,14 +65,16 @@ def test_other_leads_serve_for_training_only(tmp_path):
 
     for name in ("a", "b", "c", "d"):
         signal, peaks, kinds = heart(330, seed=ord(name))
-        both = np.stack([signal, -0.5 * signal if name != "b" else np.zeros(len(signal))], axis=1)
+        other = -0.5 * signal if name != "b" else np.zeros(len(signal))
+        channels = np.stack([80 + signal, signal, other], axis=1)  # what is no lead comes first
         wfdb.wrsamp(
-            name, RATE, ["mV"] * 2, ["I", "V1"], both, fmt=["16"] * 2, write_dir=str(tmp_path),
-            adc_gain=[200.0] * 2, baseline=[0] * 2,
+            name, RATE, ["mmHg", "mV", "mV"], ["ABP", "I", "V1"], channels, fmt=["16"] * 3,
+            write_dir=str(tmp_path), adc_gain=[200.0] * 3, baseline=[0] * 3,
         )  # fmt: skip
         wfdb.wrann(name, "atr", peaks, list(kinds), write_dir=str(tmp_path))
     data = ECG.load(Request(path=tmp_path))
     assert [b.source.lead for b in data.test] == [0] * len(data.test)
+    assert abs(np.median(data.test[0].source.signal)) < 1  # of the ECG, in mV
     leads = {}
     for b in (b for b in data.train if not b.made_up):
         leads.setdefault(b.patient, []).append(b.source.lead)

@@ -20,7 +20,8 @@ from export import tflite_graph
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beats import SEEN, BeatFeatures
+from lstm_apps.features.beat_table import SEEN
+from lstm_apps.features.beats import BeatFeatures
 from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
 from lstm_apps.features.text import TextFeatures
