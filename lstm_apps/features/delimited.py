@@ -115,7 +115,7 @@ def _separator(lines: list[str], names: Sequence[str]) -> str:
         header, *rows = csv.reader(lines, delimiter=separator)
         known = len(set(names) & {name.strip() for name in header})
         alike = [len(row) in (len(header), len(header) + 1) for row in rows if row]
-        return known, float(np.mean(alike or [1])) if len(header) > 1 else 0.0, len(header)
+        return known, float(np.mean(alike or [True])) if len(header) > 1 else 0.0, len(header)
 
     try:
         return max(SEPARATORS, key=likely)
@@ -140,14 +140,14 @@ class _Below:
         self.path, self.separator, self.header, self.line = path, separator, header, line
         self.text = text[begin:] if begin else text
         self.ragged = False
-        first = next(self._rows(), (0, []))[1]
+        first = next(csv.reader(_NEWLINE.split(self.text[:_HEAD]), delimiter=separator), [])
         if len(first) == len(header) + 1 and not first[-1].strip():
             header.append("\0after the last separator")
         self.where = Where.of(str(path), self._lines, separator)
         self._found: np.ndarray | None = None
 
     def columns(self) -> Columns:
-        if not self.text.strip():
+        if not self.text or self.text.isspace():
             return {name: [] for name in self.header}
         if _has_arrow():
             return self._by_arrow()
@@ -195,7 +195,8 @@ class _Below:
 
     def _whole_rows(self) -> Iterator[tuple[int, list[str]]]:
         """Those with as many fields as the header; others may be comments, and end the file."""
-        comments, below = 0, []
+        comments = 0
+        below: list[tuple[int, list[str]]] = []
         for line, row in self._rows():
             if len(row) == len(self.header):
                 if below:

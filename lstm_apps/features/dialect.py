@@ -60,11 +60,18 @@ class Dialect:
         for name in chosen:
             if name not in known:
                 raise unknown_name("option of tables", name, known)
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()}
+        return cls(**values)
+
+    def said(self) -> list[str]:
+        """The names of the fields that were given a value."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != f.default]
 
     def changed(self, **given: Any) -> Self:
         """With what was given for this one table. A new start is that of its first row."""
-        return replace(self, **given, **({"every": None, "first": None} if "start" in given else {}))
+        if "start" in given:
+            given |= {"every": None, "first": None}
+        return replace(self, **given)
 
 
 PLAIN = Dialect()

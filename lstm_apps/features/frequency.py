@@ -1,5 +1,6 @@
 """The step of a regular time series: seconds, calendar months or business days."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +39,15 @@ class Frequency:
         Raises:
             InputError: Some distance is not a whole number of steps.
         """
-        if _are_ends_of_months(times):
+
+        def all_are(kind: Callable[[np.ndarray], bool]) -> bool:
+            return kind(times[:50]) and kind(times)  # a few tell soon what they are not
+
+        if all_are(_ends_of_months):
             return cls(_commonest(np.diff(_months(times)), times, "months"), "ME")
-        day_and_clock = times - times.astype("datetime64[M]").astype("datetime64[s]")
-        months = np.diff(_months(times))
-        if len(times) > 1 and np.ptp(day_and_clock.astype(np.int64)) == 0 and months.min() > 0:
-            return cls(_commonest(months, times, "months"), "M")
-        if _are_business_days(times):
+        if all_are(_same_day_of_months):
+            return cls(_commonest(np.diff(_months(times)), times, "months"), "M")
+        if all_are(_business_days):
             return cls(1, "B")
         return cls(_commonest(np.diff(times.astype(np.int64)), times, "seconds"))
 
@@ -117,7 +120,7 @@ def _months(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[M]").astype(np.int64)
 
 
-def _are_ends_of_months(times: np.ndarray) -> bool:
+def _ends_of_months(times: np.ndarray) -> bool:
     days = times.astype("datetime64[D]")
     clocks = (times - days.astype("datetime64[s]")).astype(np.int64)
     months = _months(times)
@@ -125,7 +128,13 @@ def _are_ends_of_months(times: np.ndarray) -> bool:
     return len(times) > 1 and bool(ends.all()) and np.ptp(clocks) == 0 and np.diff(months).min() > 0
 
 
-def _are_business_days(times: np.ndarray) -> bool:
+def _same_day_of_months(times: np.ndarray) -> bool:
+    months = _months(times)
+    day_and_clock = times - months.astype("datetime64[M]").astype("datetime64[s]")
+    return len(times) > 1 and np.ptp(day_and_clock.astype(np.int64)) == 0 and np.diff(months).min() > 0
+
+
+def _business_days(times: np.ndarray) -> bool:
     """Whether most days from Monday to Friday are there, and no other."""
     days = times.astype("datetime64[D]")
     steps = np.diff(days.astype(np.int64))
@@ -140,6 +149,9 @@ def _are_business_days(times: np.ndarray) -> bool:
 
 
 def _commonest(distances: np.ndarray, times: np.ndarray, unit: str) -> int:
+    step = int(distances[0])
+    if (distances == step).all():
+        return step
     values, counts = np.unique(distances, return_counts=True)
     step = int(values[counts.argmax()])
     odd = np.flatnonzero(distances % step)

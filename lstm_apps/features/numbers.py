@@ -16,7 +16,8 @@ from lstm_apps.features.where import row
 # As pandas has them, and those of statistics offices and weather services.
 _MISSING = {
     "", "?", "-", "--", "---", ".", "..", "...", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>",
-    "nan", "-nan", "null", "none", "nil", "nat", "missing", "1.#qnan", "-1.#ind", "1.#ind", "\u2013", "\u2014",
+    "nan", "-nan", "null", "none", "nil", "nat", "missing", "1.#qnan", "-1.#ind", "1.#ind", "\u2013",
+    "\u2014",
 }  # fmt: skip
 _SPACES = re.compile(r"(?<=\d)[ '\u2019\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # between groups of digits
 _GROUPED = {

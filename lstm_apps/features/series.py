@@ -209,7 +209,8 @@ def _tell_of_lost_hours(times: np.ndarray, where: Where) -> None:
     if len(gaps) and looks_like_clock_change(times[gaps]):
         warnings.warn(
             f"{row(where, gaps[0] + 1)}: an hour is missing before {times[gaps[0] + 1]}, as on local "
-            "clocks in the night when they go forward: if so, name the zone, for instance --timezone Europe/Berlin.",
+            "clocks in the night when they go forward: if so, name the zone, for instance "
+            "--timezone Europe/Berlin.",
             stacklevel=4,
         )
 
@@ -236,7 +237,7 @@ def fill_missing(series: Series) -> tuple[np.ndarray, int]:
 
 def _check_span(steps: np.ndarray, frequency: Frequency, times: np.ndarray) -> None:
     """InputError where most of the steps have no row, before there is memory for all of them."""
-    count, known = int(steps[-1]) + 1, len(np.unique(steps))
+    count, known = int(steps[-1]) + 1, 1 + int((np.diff(steps) > 0).sum())
     if known < (1 - MAX_MISSING) * count:
         raise InputError(
             f"From {times[0]} to {times[-1]} there are {count} steps of {frequency}, and rows "

@@ -66,7 +66,8 @@ def check_one_series(table: Table, times: np.ndarray, used: tuple[str, ...]) -> 
         times: (rows,) its times.
         used: The columns of times and values, which are none.
     """
-    repeated = len(np.unique(times)) < len(times)
+    ordered = np.sort(times)
+    repeated = bool((ordered[1:] == ordered[:-1]).any())
     for column in table.header:
         if column in used or not isinstance(column, str) or not column:
             continue
@@ -75,20 +76,21 @@ def check_one_series(table: Table, times: np.ndarray, used: tuple[str, ...]) -> 
         if not 1 < len(names) <= len(times) // 2:
             continue
         if repeated:
-            is_name = len(np.unique(codes * np.int64(2) ** 40 + times.astype(np.int64))) == len(times)
+            order = np.lexsort((times, codes))
+            is_name = not ((np.diff(codes[order]) == 0) & (times[order][1:] == times[order][:-1])).any()
         else:
             is_name = int((np.diff(codes) != 0).sum()) == len(names) - 1
         if is_name:
             raise InputError(
                 f"{table.where}: {column!r} looks like the name of a series, of {len(names)}: "
-                f"{_listed(names)}. One series at a time is read: --series {column}={names[0]}; or, if all rows "
-                "are of one, --series none."
+                f"{_listed(names)}. One series at a time is read: --series {column}={names[0]}; or, if all "
+                "rows are of one, --series none."
             )
 
 
 def _codes(column: str, cells: np.ndarray) -> tuple[np.ndarray, list]:
     """The names in a column and which of them each row has; none of a column that cannot hold names."""
-    none = np.zeros(0, np.int64), []
+    none: tuple[np.ndarray, list] = np.zeros(0, np.int64), []
     if cells.dtype.kind not in "iuO" or not len(cells):
         return none
     is_id = any(word in column.casefold() for word in _NAMES)
