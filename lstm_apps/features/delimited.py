@@ -206,8 +206,9 @@ class _Below:
                 comments += 1
             elif any(map(str.strip, row)):
                 below.append((line, row))
-        if len(below) > _MOST_BELOW or any(len(row) > len(self.header) for _, row in below):
-            raise self._other_width(*below[0])
+        for line, row in below:
+            if len(below) > _MOST_BELOW or len(row) > len(self.header) or row[0].strip()[:1].isdigit():
+                raise self._other_width(line, row)  # a row that was cut, not a note below the table
         if comments:
             _tell(f"{self.path}: {comments} line(s) of comments (#) are left out.")
         if below:

@@ -152,7 +152,8 @@ def _without_footer(times: np.ndarray, cells: np.ndarray, column: str, where: st
     if not bad.any():
         return len(times)
     count = len(times) - int((~bad[::-1]).argmax())
-    if bad.all() or bad[:count].any() or len(times) - count > MAX_FOOTER:
+    cut = [str(cell).strip()[:1].isdigit() for cell in cells[count:]]  # meant to be a time
+    if bad.all() or bad[:count].any() or len(cut) > MAX_FOOTER or any(cut):
         raise no_time(cells, int(bad.argmax()), column, where)
     warnings.warn(
         f"{row(where, count)}: {column!r} is {cells[count]!r}: the last {len(times) - count} row(s), which "
