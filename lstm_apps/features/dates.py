@@ -136,6 +136,8 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
     if dialect.dayfirst is not None:
         unwanted = "m" if dialect.dayfirst else "d"
         readings = {order: forms for order, forms in readings.items() if order != unwanted}
+        if len(readings) > 1:
+            readings.pop("y", None)
         if not readings:
             raise InputError(
                 f"{row(where, cells.index(first))}: {column!r} is {first!r}, which cannot be read "
@@ -167,7 +169,8 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
 def _readings(first: str) -> dict[str, list[str]]:
     """How a cell may be read, by what stands first: "d" day, "m" month, "y" year of two digits, "" no doubt.
     Each is a list of formats: the cell's own, and the same date with any other clock or none."""
-    dates = [d.format(sign) for d in _DATES for sign in "-/. " if sign in first]
+    # Nobody writes years of two digits first and points between.
+    dates = [d.format(s) for d in _DATES for s in "-/. " if s in first and (d[:2], s) != ("%y", ".")]
     found: dict[str, list[str]] = {}
     for form in (*dates, *_ODD_DATES):
         clocks = ["", *(joint + clock for joint in (" ", "T", ", ") for clock in _CLOCKS)]

@@ -134,7 +134,7 @@ def _rows(
     if dialect.series is None:
         check_one_series(table, times, (time, target))
     rows = np.arange(len(times))
-    if len(times) > 1 and times[-1] < times[0]:
+    if (np.diff(times.astype(np.int64)) < 0).sum() > len(times) / 2:
         rows = rows[::-1]
     if is_local and not table.is_utc(time):
         if dialect.timezone is not None:
