@@ -16,8 +16,8 @@ from lstm_apps.features.text import check_text, is_read
 from lstm_apps.features.where import row as place_of
 
 LAYOUT = (
-    "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores from -4 to 4 or of "
-    "labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is nothing else), and, if"
+    "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores "
+    "from -4 to 4 or of labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is nothing else), and, if"
     " there is one, a column of the documents they are from, and one of weights (a text of less than 1 is "
     "only to learn from)"
 )

@@ -29,7 +29,6 @@ _CLOCKS = (
     "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I %p", "%H.%M",
     "%H:%M:%S%z", "%H:%M%z", "%H:%M:%S %z", "%H:%M %z",
 )  # fmt: skip
-_Parser = Callable[[str, np.ndarray], np.ndarray]  # of cells by a format
 _FIRST = {"d": "day first", "m": "month first"}
 
 
@@ -105,16 +104,6 @@ def _iso_of_python(cell: str) -> np.datetime64:
 
 
 def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: Dialect) -> Times:
-    import pandas
-
-    array = np.array(cells, object)
-
-    def parsed(form: str, some: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = pandas.to_datetime(some, format=form, errors="coerce", utc=True)
-        return found.tz_localize(None).to_numpy().astype("datetime64[s]")
-
     offsets = np.array([bool(has_offset(c)) for c in cells if c], bool)
     if offsets.any() and not offsets.all():
         i = next(i for i, c in enumerate(cells) if c and bool(has_offset(c)) != offsets[0])
@@ -123,14 +112,28 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
             f"{row(where, i)}: {column!r} is {cells[i]!r}, {with_or_without}, and the first row, {first!r}, "
             "is not: write all of them in one way."
         )
-    is_local = not offsets.any()
+    array, is_local = np.array(cells, object), not offsets.any()
     if offsets.any() and first.endswith(("UTC", "GMT")):
         array = np.array([c.removesuffix("UTC").removesuffix("GMT").rstrip() for c in cells], object)
         first = next(c for c in array if c)
     if re.match(r"\d{4}-\d", first):
-        found = parsed("ISO8601", array)
+        found = _parsed("ISO8601", array)
         if not np.isnat(found[0]):
             return Times(found, dialect, is_local)
+    return _by_format(array, first, column, where, dialect)._replace(is_local=is_local)
+
+
+def _parsed(form: str, cells: np.ndarray) -> np.ndarray:
+    import pandas
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = pandas.to_datetime(cells, format=form, errors="coerce", utc=True)
+    return found.tz_localize(None).to_numpy().astype("datetime64[s]")
+
+
+def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: Dialect) -> Times:
+    """By the one order of day, month and year that fits all cells."""
     if not (readings := _readings(first)):
         return Times(np.full(len(cells), NEVER), dialect)
     if dialect.dayfirst is not None:
@@ -140,15 +143,15 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
             readings.pop("y", None)
         if not readings:
             raise InputError(
-                f"{row(where, cells.index(first))}: {column!r} is {first!r}, which cannot be read "
+                f"{row(where, int((cells == first).argmax()))}: {column!r} is {first!r}, which cannot be read "
                 f"{_FIRST['d' if dialect.dayfirst else 'm']}: say "
                 f"--{'no-' if dialect.dayfirst else ''}dayfirst."
             )
     # Most readings fail on a few rows already.
-    sample = array[:: max(1, len(array) // 1000)]
-    failed = {order: float(np.isnat(_first_of(f, sample, parsed)).mean()) for order, f in readings.items()}
+    sample = cells[:: max(1, len(cells) // 1000)]
+    failed = {order: float(np.isnat(_first_of(f, sample)).mean()) for order, f in readings.items()}
     likely = [order for order in readings if failed[order] <= min(failed.values()) + 0.2]
-    found_by = {order: _first_of(readings[order], array, parsed) for order in likely}
+    found_by = {order: _first_of(readings[order], cells) for order in likely}
     fewest = min(int(np.isnat(t).sum()) for t in found_by.values())
     best = {k: t for k, t in found_by.items() if int(np.isnat(t).sum()) == fewest}
     if "y" in best and len(best) > 1 and not _one_way(best["y"]):
@@ -163,7 +166,7 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
     if order in _FIRST and dialect.dayfirst is None:
         warnings.warn(f"{where}: {column!r} is read {_FIRST[order]}: {first!r} is {times[0]}.", stacklevel=6)
         dialect = replace(dialect, dayfirst=order == "d")
-    return Times(times, dialect, is_local)
+    return Times(times, dialect)
 
 
 def _readings(first: str) -> dict[str, list[str]]:
@@ -171,11 +174,14 @@ def _readings(first: str) -> dict[str, list[str]]:
     Each is a list of formats: the cell's own, and the same date with any other clock or none."""
     # Nobody writes years of two digits first and points between.
     dates = [d.format(s) for d in _DATES for s in "-/. " if s in first and (d[:2], s) != ("%y", ".")]
+    in_words = bool(re.search("[A-Za-z]{3}", first))
+    halves, offset = bool(re.search(r"\d ?[AaPp][Mm]\b", first)), bool(has_offset(first))
+    likely = [c for c in _CLOCKS if ("%p" in c) == halves and ("%z" in c) == offset]
+    clocks = ["", *(joint + clock for joint in (" ", "T", ", ") for clock in likely)]
     found: dict[str, list[str]] = {}
     for form in (*dates, *_ODD_DATES):
-        clocks = ["", *(joint + clock for joint in (" ", "T", ", ") for clock in _CLOCKS)]
-        for clock in clocks:
-            order = form[1].lower() if re.fullmatch(r"%[dmy]\W%[dm]\W%[dyY]", form) else ""
+        order = form[1].lower() if re.fullmatch(r"%[dmy]\W%[dm]\W%[dyY]", form) else ""
+        for clock in clocks if in_words or "%b" not in form.lower() else ():
             if order not in found and _has_format(first, form + clock):
                 found[order] = [form + clock, *(form + other for other in clocks if other != clock)]
     return found
@@ -189,14 +195,14 @@ def _has_format(cell: str, form: str) -> bool:
     return True
 
 
-def _first_of(forms: list[str], cells: np.ndarray, parsed: _Parser) -> np.ndarray:
+def _first_of(forms: list[str], cells: np.ndarray) -> np.ndarray:
     """Each cell by the first of the formats that it has."""
     times = np.full(len(cells), NEVER)
     for form in forms:
         left = np.flatnonzero(np.isnat(times))
         if not len(left):
             break
-        times[left] = parsed(form, cells[left])
+        times[left] = _parsed(form, cells[left])
     return times
 
 
