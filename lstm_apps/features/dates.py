@@ -142,10 +142,10 @@ def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: 
         if len(readings) > 1:
             readings.pop("y", None)
         if not readings:
+            place = row(where, int((cells == first).argmax()))
+            order, say = ("d", "--no-dayfirst") if dialect.dayfirst else ("m", "--dayfirst")
             raise InputError(
-                f"{row(where, int((cells == first).argmax()))}: {column!r} is {first!r}, which cannot be read "
-                f"{_FIRST['d' if dialect.dayfirst else 'm']}: say "
-                f"--{'no-' if dialect.dayfirst else ''}dayfirst."
+                f"{place}: {column!r} is {first!r}, which cannot be read {_FIRST[order]}: say {say}."
             )
     # Most readings fail on a few rows already.
     sample = cells[:: max(1, len(cells) // 1000)]

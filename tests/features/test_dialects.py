@@ -192,7 +192,7 @@ def test_months_quarters_years_and_weeks(tmp_path, times, step, start):
         (text(values=[f"{v},7.5" for v in VALUES], header="time,load,temp{}".replace("{}", "")),
          "Several columns hold numbers: load, temp. Name the one to forecast: --target"),
         (text(values=[f"{v},7.5" for v in VALUES], header="time,kw,kw"), "2 columns called 'kw'"),
-        ("Meter 4711\nExport 2020-05-01\n\n" + text(), "line 4 looks like the header, line 1 does not; --skip"),
+        ("Meter 4711\nExport 2020-05-01\n\n" + text(), "line 4 looks like the header, line 1 does not"),
         (text().replace("04:00:00,", "04:00:00,1,", 1), "line 6: 3 fields, expected 2"),
         (text() + "2020-02-01 00", "line 402: 1 fields, expected 2"),
         (text().replace("2020-01-15 04:00:00", "Total", 1), "line 6: 'time' is 'Total', expected a time"),
