@@ -122,7 +122,9 @@ for arguments in (["--data", f] for f in ("text.csv", "time.csv", "short.csv", "
 slow = {"tensorflow", "keras", "statsforecast", "sklearn", "matplotlib"} & set(sys.modules)
 print("imported:", *slow)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     *sentences, imported = done.stdout.splitlines()
     assert len(sentences) == 5
     assert imported == "imported:"

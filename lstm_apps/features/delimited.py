@@ -53,8 +53,8 @@ def read_delimited(
     if not separator:
         separator = _separator(lines[top : top + _MOST_ABOVE], names)
     header = [name.strip() for name in next(csv.reader([lines[top]], delimiter=separator))]
-    if skip == 0 and not set(names) <= set(header):
-        _tell_of_preamble(path, lines, top, names)
+    if not set(names) <= set(header):
+        _tell_of_header(path, lines, top, names)
     for name in names:
         if header.count(name) > 1:
             raise InputError(f"{path} has {header.count(name)} columns called {name!r}: rename the others.")
@@ -123,13 +123,14 @@ def _separator(lines: list[str], names: Sequence[str]) -> str:
         return ","
 
 
-def _tell_of_preamble(path: Path, lines: list[str], top: int, names: Sequence[str]) -> None:
-    for number in range(top + 1, min(len(lines), _MOST_ABOVE)):
+def _tell_of_header(path: Path, lines: list[str], top: int, names: Sequence[str]) -> None:
+    """InputError where another line has the names."""
+    for number in range(min(len(lines), _MOST_ABOVE) if names else 0):
         for separator in SEPARATORS:
             if set(names) <= {f.strip(' "') for f in lines[number].split(separator)}:
                 raise InputError(
-                    f"{path}: line {number + 1} looks like the header, line {top + 1} does not; "
-                    f"--skip {number} leaves out what stands above it."
+                    f"{path}: line {number + 1} looks like the header, line {top + 1} does not: "
+                    f"--skip {number}."
                 )
 
 

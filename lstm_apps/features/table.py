@@ -196,12 +196,11 @@ def _from_excel(path: Path, content: bytes, names: Sequence[str], skip: int) -> 
     if not lines:
         raise InputError(f"{path} is empty, expected a row of column names and rows of values.")
     header = ["" if c is None else str(c).strip() for c in rows[lines[0]]]
-    if skip == 0 and not set(names) <= set(header):
-        for i in lines[1:50]:
+    if names and not set(names) <= set(header):
+        for i in range(min(len(rows), 50)):
             if set(names) <= {str(c).strip() for c in rows[i]}:
                 raise InputError(
-                    f"{path}: row {i + 1} looks like the header, row {lines[0] + 1} does not; "
-                    f"--skip {i} leaves out what stands above it."
+                    f"{path}: row {i + 1} looks like the header, row {lines[0] + 1} does not: --skip {i}."
                 )
     for name in names:
         if header.count(name) > 1:
@@ -221,7 +220,7 @@ def _cells(column: Any) -> np.ndarray:
     kind = getattr(getattr(column, "dtype", None), "kind", "O")
     if kind in "Mfiub" and isinstance(getattr(column, "dtype", None), np.dtype):
         return np.asarray(column)
-    cells = list(column)
+    cells = column.tolist() if kind == "U" else list(column)
     array = np.empty(len(cells), object)
     array[:] = cells
     return array
@@ -268,7 +267,7 @@ def read_parquet(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError("Reading Parquet tables needs pyarrow: pip install pyarrow.") from error
+        raise InputError(f"Reading Parquet tables needs pyarrow: {EXTRA}.") from error
 
     files = [folder / f"{prefix}{name}.parquet" for prefix in ("clif_", "")]
     file = next((f for f in files if f.is_file()), None)

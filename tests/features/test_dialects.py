@@ -251,6 +251,8 @@ def test_lines_above_the_header_are_skipped(tmp_path):
     series, told = read(tmp_path, "Meter 4711\nExport\n\n" + text(), skip=3)
     same(series)
     assert told == ""
+    with pytest.raises(InputError, match="line 1 looks like the header, line 3 does not: --skip 0"):
+        read(tmp_path, text(), skip=2)
 
 
 def test_usual_marks_are_missing_and_others_are_said(tmp_path):
@@ -315,7 +317,7 @@ def test_excel_and_parquet_are_read_as_they_are(tmp_path):
     ):
         sheet.append(list(row))
     book.save(tmp_path / "d.xlsx")
-    with pytest.raises(InputError, match="row 3 looks like the header, row 1 does not; --skip 2"):
+    with pytest.raises(InputError, match="row 3 looks like the header, row 1 does not: --skip 2"):
         read_series(tmp_path / "d.xlsx", "time", "kw")
     with pytest.warns(UserWarning, match="row 405: 'time' is 'Total'"):
         same(read_series(tmp_path / "d.xlsx", "time", "kw", dialect=Dialect(skip=2)))
