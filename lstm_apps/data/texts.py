@@ -18,8 +18,8 @@ from lstm_apps.features.where import row as place_of
 LAYOUT = (
     "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores "
     "from -4 to 4 or of labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is "
-    "nothing else), and, if there is one, a column of the documents they are from, and one of weights (a text "
-    "of less than 1 is only to learn from)"
+    "nothing else), and, if there is one, a column of the documents they are from, and one of weights "
+    "(a text of less than 1 is only to learn from)"
 )
 _LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
 _BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
