@@ -161,7 +161,7 @@ def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: 
         others = [str(t[0])[:10] for t in best.values()]
         raise InputError(
             f"{where}: {column!r} of {first!r} may be {' or '.join(others)}, and no row tells: say which by "
-            "--dayfirst or --no-dayfirst."
+            f"--dayfirst or --no-dayfirst{', or write years of four digits' if 'y' in best else ''}."
         )
     if order in _FIRST and dialect.dayfirst is None:
         warnings.warn(f"{where}: {column!r} is read {_FIRST[order]}: {first!r} is {times[0]}.", stacklevel=6)

@@ -164,6 +164,7 @@ def _usual(dots: bool, where: str) -> str | None:
 
 
 def _no_number(place: str, column: str, cell: Any) -> InputError:
+    cell = cell.item() if isinstance(cell, np.generic) else cell
     units = (
         " without a unit" if isinstance(cell, str) and re.search(r"\d\s*[^\d\s]+$|^[^\d\s+-]", cell) else ""
     )

@@ -117,6 +117,10 @@ def missing_column(table: Table, name: str, advice: str) -> InputError:
     header = [str(other) for other in table.header]
     if header and all(_is_value(other) for other in header):
         advice = "Its first line looks like values: put a line with the names of the columns above it."
+    elif len(header) == 1 and table.where.separator and name in header[0]:
+        advice = (
+            "Its fields are separated by none of commas, semicolons, tabs and bars: save it with one of them."
+        )
     elif near := near_name(name, header):
         advice = f"Did you mean {near!r}? {advice}"
     shown = ", ".join(header[:20]) or "none"

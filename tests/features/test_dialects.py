@@ -186,6 +186,8 @@ def test_months_quarters_years_and_weeks(tmp_path, times, step, start):
         ("", "is empty"),
         (" \n\n", "is empty"),
         ("time,kw\n", "has 0 row(s)"),
+        (text(separator=":"), "separated by none of commas, semicolons, tabs and bars"),
+        (text(["20/01/01", "20/01/02", "20/01/03"], VALUES[:3]), "or write years of four digits"),
         (text(header="2020-01-14 23:00{}5.0"), "looks like values: put a line with the names"),
         (text(header="Time{}KW "), "no column 'time'; it has: Time, KW. Did you mean 'Time'?"),
         (text(header="time{}load"), "Name the column to forecast: --target load"),
