@@ -63,6 +63,8 @@ def test_data(cli):
         (["train", "ecg", "--data", "none"], "There is no folder none"),
         (["train", "speech-commands", "--data", "none"], "There is no folder none"),
         (["train", "sentiment", "--data", "none.csv"], "There is no file none.csv"),
+        (["train", "speech-commands", "--skip", "1"], "speech-commands takes no --skip"),
+        (["train", "energy", "--timezone", "Europe/Berln"], "Did you mean Europe/Berlin?"),
         (["train", "energy", "--resume"], "--out"),
         (["train", "energy", "--resume", "--out", "none"], "no run folder"),
         (["data", "get", "houshold-power"], "Did you mean 'household-power"),

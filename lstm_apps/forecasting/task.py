@@ -220,7 +220,9 @@ class Forecasting(Application):
         # Of a zone's local times UTC was made: that these are in UTC must stand there.
         utc = features.dialect.timezone is not None
         times = np.datetime_as_string(window.times, timezone="UTC") if utc else window.times
-        return {features.time: times, features.target: window.values}
+        column, chosen, name = (features.dialect.series or "").partition("=")
+        named = {column: np.full(len(times), name)} if chosen else {}
+        return {**named, features.time: times, features.target: window.values}
 
 
 class WindowExamples:
