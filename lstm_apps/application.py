@@ -14,6 +14,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Features, Run
+from lstm_apps.features.dialect import PLAIN, Dialect
 
 if TYPE_CHECKING:
     import keras
@@ -112,6 +113,7 @@ class Request:
     columns: Mapping[str, str] = field(default_factory=dict)  # role -> column of the user's table
     step: str | None = None  # resample a time series to this step
     fold: str | None = None  # which part to test on instead of the usual one, see `Application.folds`
+    dialect: Dialect = PLAIN  # how the user's table is written, where it must be said
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,12 @@ class Application(ABC):
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
 
-    def columns(self, request: Request, *, step: bool = False, fold: bool = False) -> dict[str, str]:
+    def columns(
+        self, request: Request, *, step: bool = False, fold: bool = False, dialect: Sequence[str] = ()
+    ) -> dict[str, str]:
         """The names of the user's columns by role. What this application cannot be asked for, a role it has
-        not or, unless they are allowed here, a step or a fold, is an InputError."""
+        not or, unless they are allowed here, a step, a fold or what is said of a table (fields of `Dialect`),
+        is an InputError."""
         for role in request.columns:
             if role not in self.roles:
                 raise unknown_name(f"column role of {self.name}", role, self.roles)
@@ -150,6 +155,9 @@ class Application(ABC):
             raise InputError(f"{self.name} has no time series that could be resampled to {request.step}.")
         if request.fold is not None and not fold:
             raise InputError(f"{self.name} has no folds to test on.")
+        for name in request.dialect.said():
+            if name not in dialect:
+                raise InputError(f"{self.name} takes no --{name}.")
         return {**self.roles, **request.columns}
 
     @abstractmethod

@@ -17,6 +17,7 @@ from rich.text import Text
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
+from lstm_apps.features.dialect import OPTIONS
 from lstm_apps.features.options import parsed
 from lstm_apps.features.raw import is_file, is_folder
 from lstm_apps.tables import (
@@ -86,6 +87,11 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
             out.print(f"    {row['notice']}", highlight=False)
 
 
+def _about(option: str) -> str:
+    text = OPTIONS[option].help
+    return f"{text[0].upper()}{text[1:]}."
+
+
 datasets = typer.Typer(help="The datasets, and how to fetch one.", invoke_without_command=True)
 app.add_typer(datasets, name="data")
 
@@ -108,6 +114,16 @@ def list_data(context: typer.Context) -> None:
         out.print(f"    {s.origin}; {s.licence}; {'here' if s.present else 'to be fetched'}", highlight=False)
 
 
+# What must be said of a table that leaves it open, see `lstm_apps.features.dialect`.
+_Skip = Annotated[int | None, typer.Option(help=_about("skip"))]
+_Decimal = Annotated[str | None, typer.Option(help=_about("decimal"))]
+_Dayfirst = Annotated[bool | None, typer.Option("--dayfirst/--no-dayfirst", help=_about("dayfirst"))]
+_Timezone = Annotated[str | None, typer.Option(help=_about("timezone"))]
+_Missing = Annotated[list[str] | None, typer.Option(help=_about("missing"))]
+_Series = Annotated[str | None, typer.Option(help=_about("series"))]
+_Start = Annotated[str | None, typer.Option(help=_about("start"))]
+
+
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="APP", help="See `lstm-apps list`.")],
@@ -118,6 +134,13 @@ def train(
         list[str] | None, typer.Option(metavar="ROLE=NAME", help="Any other column: --column text=review.")
     ] = None,
     step: Annotated[str | None, typer.Option(help="Average the series into steps: 15min, 1h, 1d.")] = None,
+    skip: _Skip = None,
+    decimal: _Decimal = None,
+    dayfirst: _Dayfirst = None,
+    timezone: _Timezone = None,
+    missing: _Missing = None,
+    series: _Series = None,
+    start: _Start = None,
     fold: Annotated[
         str | None, typer.Option(help="Test on this speaker, patients, ...; see `lstm-apps cross-validate`.")
     ] = None,
@@ -140,10 +163,20 @@ def train(
 
     columns = {role: c for role, c in (("time", time), ("target", target)) if c is not None}
     columns |= dict(_role_and_name(c) for c in column or ())
+    said = {
+        "skip": skip,
+        "decimal": decimal,
+        "dayfirst": dayfirst,
+        "timezone": timezone,
+        "missing": missing or None,
+        "series": series,
+        "start": start,
+    }
     chosen: dict[str, Any] = {
         "data": data,
         "columns": columns or None,
         "step": step,
+        "dialect": {k: v for k, v in said.items() if v is not None} or None,
         "fold": fold,
         "epochs": epochs,
         "units": units,
@@ -325,11 +358,14 @@ def _tell(line: str) -> None:
 
 def _train(config, folder: Path, resume: bool, formats: list[str]):
     """Fit, evaluate, export, report; returns the run and its data."""
-    from training.fit import fit
+    from training.prepare import prepare
 
     try:
+        prepared = prepare(config, folder, resume)
+        from training.fit import fit  # imports TensorFlow
+
         # Bars for people, a line an epoch for log files.
-        run = fit(config, folder, resume, verbose=1 if out.is_terminal else 2)
+        run = fit(config, folder, resume, verbose=1 if out.is_terminal else 2, prepared=prepared)
         data, model = run.load_data(), run.load_model()
         _evaluate(run, data, model)
         if formats:

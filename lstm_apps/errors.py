@@ -17,6 +17,14 @@ class ParityError(RuntimeError):
     """An exported file does not compute what the Keras model computes."""
 
 
+def near_name(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `name` may mean: first of all one that differs in case or spaces only."""
+    known = list(known)
+    plain = {"".join(k.split()).casefold(): k for k in reversed(known)}
+    near = difflib.get_close_matches("".join(name.split()).casefold(), plain, n=1)
+    return plain[near[0]] if near else None
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not among `known`, with the nearest one as a hint."""
     known = sorted(known)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -62,6 +63,8 @@ def test_data(cli):
         (["train", "ecg", "--data", "none"], "There is no folder none"),
         (["train", "speech-commands", "--data", "none"], "There is no folder none"),
         (["train", "sentiment", "--data", "none.csv"], "There is no file none.csv"),
+        (["train", "speech-commands", "--skip", "1"], "speech-commands takes no --skip"),
+        (["train", "energy", "--timezone", "Europe/Berln"], "Did you mean Europe/Berlin?"),
         (["train", "energy", "--resume"], "--out"),
         (["train", "energy", "--resume", "--out", "none"], "no run folder"),
         (["data", "get", "houshold-power"], "Did you mean 'household-power"),
@@ -84,8 +87,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(cli, tmp_path, arguments, mes
     ("change", "message"),
     [
         (lambda t, v: (t, v, ("when", "kilowatts")), "no column 'time'; it has: when, kilowatts"),
-        (lambda t, v: (t[::-1], v), "out of order"),
-        (lambda t, v: (np.r_[t[:1], t[:-1]], v), "1 repeated time"),
+        (lambda t, v: (np.r_[t[:1], t[:-1]], v), "line 3: 1 repeated time"),
         (lambda t, v: (t, np.where(np.arange(len(v)) % 2, v, np.nan)), "are not measured"),
         (lambda t, v: (t, np.full_like(v, 1.0)), "constant"),
         (lambda t, v: (t[:300], v[:300]), "needs at least"),
@@ -100,6 +102,35 @@ def test_bad_series_are_refused_before_anything_is_written(cli, tmp_path, change
     assert message in error
     assert error.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["house.csv"]
+
+
+def test_bad_files_are_refused_before_what_takes_long_is_imported(tmp_path):
+    times, values = household(80)
+    write_csv(tmp_path / "text.csv", times, ["high", *values[1:]])
+    table = write_csv(tmp_path / "time.csv", times, values)
+    table.write_text(table.read_text().replace("2020-01-07T00:00:00", "yesterday"))
+    write_csv(tmp_path / "short.csv", times[:300], values[:300])
+    write_csv(tmp_path / "flat.csv", times, np.full_like(values, 1.0))
+    (tmp_path / "skip.csv").write_text("Meter 4711\ntime,kilowatts\n2020-01-01,1\n")
+    code = """
+import sys
+from lstm_apps.cli import app
+from lstm_apps.errors import InputError
+for arguments in (["--data", f] for f in ("text.csv", "time.csv", "short.csv", "flat.csv", "skip.csv")):
+    try:
+        app(["train", "energy", *arguments, "--out", "run"], standalone_mode=False)
+    except InputError as error:
+        print(error)
+slow = {"tensorflow", "keras", "statsforecast", "sklearn", "matplotlib"} & set(sys.modules)
+print("imported:", *slow)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    *sentences, imported = done.stdout.splitlines()
+    assert len(sentences) == 5
+    assert imported == "imported:"
+    assert not (tmp_path / "run").exists()
 
 
 def test_predict(cli, small_run, tmp_path):

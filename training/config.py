@@ -6,6 +6,7 @@ from typing import Any
 
 from lstm_apps.application import Application, Request
 from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features.dialect import Dialect
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Config:
     data: str | None = None  # the application's own dataset
     columns: Mapping[str, str] = field(default_factory=dict)
     step: str | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)  # fields of `Dialect` that the user said
     fold: str | None = None  # of a cross-validation; None: the usual test part
     # model
     units: int = 64
@@ -60,7 +62,7 @@ class Config:
     @property
     def request(self) -> Request:
         """Which data it trains on."""
-        return Request(self.data, self.columns, self.step, self.fold)
+        return Request(self.data, self.columns, self.step, self.fold, Dialect.of(self.dialect))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

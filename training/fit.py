@@ -16,10 +16,13 @@ from lstm_apps.layers import kernels
 from training.batches import InOrder, ahead, batches_an_epoch, shuffled
 from training.callbacks import Keeper, SeededDropout, save_model
 from training.config import Config
+from training.prepare import Prepared, prepare
 from training.run import Run
 
 
-def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) -> Run:
+def fit(
+    config: Config, folder: Path, resume: bool = False, verbose: int = 1, prepared: Prepared | None = None
+) -> Run:
     """Train as `config` says and leave a run in `folder`.
 
     Args:
@@ -28,19 +31,19 @@ def fit(config: Config, folder: Path, resume: bool = False, verbose: int = 1) ->
             configuration.
         resume: Go on after the last finished epoch.
         verbose: 1 shows a bar an epoch, 2 a line, 0 nothing.
+        prepared: What `prepare` made of these, where it was called already.
 
     Raises:
         InputError: The data cannot be used; the folder holds another run.
     """
     run = Run(Path(folder))
     app = application.get(config.application)
-    _check_folder(run, config, resume)
+    prepared = prepared or prepare(config, folder, resume)
+    data, features = prepared.data, prepared.features
     keeper = Keeper(run, config.patience)
     model = keeper.resume() if resume else None
     if keeper.state["complete"]:
         return run
-    data = run.load_data() if resume else app.load(config.request)
-    features = app.fit_features(data)
     if not resume:
         run.claim()
     run.write_config(config, features, data, environment())
@@ -127,17 +130,3 @@ def environment() -> dict[str, str]:
         "devices": ", ".join(d.name for d in tf.config.list_physical_devices()),
         **{name: version(name) for name in packages},
     }
-
-
-def _check_folder(run: Run, config: Config, resume: bool) -> None:
-    if run.folder.is_file():
-        raise InputError(f"{run.folder} is a file, expected a folder for the run.")
-    if not run.config_file.is_file():
-        if resume:
-            raise InputError(f"There is no run to resume in {run.folder}.")
-        if run.folder.is_dir() and any(run.folder.iterdir()):
-            raise InputError(f"{run.folder} is not empty and holds no run; name another folder with --out.")
-        return
-    if not resume:
-        raise InputError(f"{run.folder} holds a run already; --resume goes on with it, --out names another.")
-    run.check_goes_on(config)

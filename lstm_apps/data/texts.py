@@ -1,8 +1,6 @@
 """Scored sentences in a table."""
 
-import csv
 import gzip
-import io
 import json
 import math
 import zlib
@@ -11,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.dialect import PLAIN, Dialect
+from lstm_apps.features.numbers import is_missing
+from lstm_apps.features.table import open_table
 from lstm_apps.features.text import check_text, is_read
+from lstm_apps.features.where import row as place_of
 
 LAYOUT = (
-    "CSV with a header, JSON lines or a JSON array: a column of texts, one of scores from -4 to 4 or of "
-    "labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is nothing else), and, if"
-    " there is one, a column of the documents they are from, and one of weights (a text of less than 1 is "
-    "only to learn from)"
+    "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores "
+    "from -4 to 4 or of labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is "
+    "nothing else), and, if there is one, a column of the documents they are from, and one of weights "
+    "(a text of less than 1 is only to learn from)"
 )
 _LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
 _BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
@@ -38,26 +40,26 @@ class Sentence:
         return abs(self.score) >= 0.5
 
 
-def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
+def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PLAIN) -> list[Sentence]:
     """The sentences of a table, without those of nothing that could be read.
 
     Args:
         path: See `LAYOUT`; may be compressed by gzip.
         columns: The names of the columns "text" and "target", and of "document" and "weight",
             which may be missing.
+        dialect: What is known of how it is written.
 
     Raises:
         InputError: No table, a missing column, a score that is none, a text that cannot be one; no text.
     """
-    rows = list(_rows(path))
-    for number, row in rows:
+    is_json = path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
+    rows = list(_json_rows(path) if is_json else _table_rows(path, columns, dialect))
+    for where, row in rows:
         for role in ("text", "target"):
             if not isinstance(row, dict) or columns[role] not in row:
-                raise InputError(
-                    f"{path}, row {number}: there is no column {columns[role]!r}; expected {LAYOUT}."
-                )
+                raise InputError(f"{where}: there is no column {columns[role]!r}; expected {LAYOUT}.")
             if row[columns[role]] is None:
-                raise InputError(f"{path}, row {number}: nothing stands in column {columns[role]!r}.")
+                raise InputError(f"{where}: nothing stands in column {columns[role]!r}.")
     target = columns["target"]
     labels = [str(row[target]).strip().lower() for _, row in rows]
     if any({*labels} == {*pair} for pair in _BINARY):
@@ -66,8 +68,7 @@ def read_sentences(path: Path, columns: Mapping[str, str]) -> list[Sentence]:
             for (n, row), label in zip(rows, labels, strict=True)
         ]
     found = []
-    for number, row in rows:
-        where = f"{path}, row {number}"
+    for where, row in rows:
         document = row.get(columns["document"])
         text = " ".join(str(row[columns["text"]]).split())
         try:
@@ -118,20 +119,29 @@ def _weight(value: object, where: str) -> float:
     return weight
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict]]:
+def _table_rows(path: Path, columns: Mapping[str, str], dialect: Dialect) -> Iterator[tuple[str, dict]]:
+    """Place and cells of each row; of a cell that is empty in Excel or Parquet, None."""
+    needed = (columns["text"], columns["target"])
+    table = open_table(path, needed, dialect)
+    table.check(needed, lambda _: f"Expected {LAYOUT}.")
+    wanted = [*needed, *(columns[r] for r in ("document", "weight") if columns[r] in table.header)]
+    for number, cells in enumerate(zip(*(table.column(name).tolist() for name in wanted), strict=True)):
+        plain = (c if isinstance(c, str) or not is_missing(c) else None for c in cells)
+        yield place_of(table.where, number), dict(zip(wanted, plain, strict=True))
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, dict]]:
+    """Place and fields of each row."""
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     content = path.read_bytes()
     try:
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
-        if path.name.removesuffix(".gz").endswith((".jsonl", ".json")):
-            if text.lstrip().startswith("["):
-                yield from enumerate(json.loads(text), 1)
-                return
-            yield from enumerate(map(json.loads, filter(str.strip, text.split("\n"))), 1)
+        if text.lstrip().startswith("["):
+            rows = json.loads(text)
         else:
-            yield from enumerate(csv.DictReader(io.StringIO(text), strict=True), 2)
-    except (OSError, EOFError, RecursionError, ValueError, csv.Error, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
+            rows = map(json.loads, filter(str.strip, text.split("\n")))
+        for number, row in enumerate(rows, 1):
+            yield f"{path}, row {number}", row
+    except (OSError, EOFError, RecursionError, ValueError, zlib.error) as error:
         raise InputError(f"{path} is no table of texts: {first_line(error)}") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.calendar import calendar
+from lstm_apps.features.dialect import OPTIONS, PLAIN, Dialect
 from lstm_apps.features.frequency import Frequency
 from lstm_apps.features.options import Options
 from lstm_apps.features.series import Series, fill_missing, read_series
@@ -38,13 +39,14 @@ class ForecastFeatures:
     quantiles: tuple[float, ...]  # ascending
     mean: float  # of the training part
     std: float  # of the training part
+    dialect: Dialect = PLAIN  # of the table it was trained on
 
     kind: ClassVar[str] = "forecast"
-    options: ClassVar[Options] = {}
+    options: ClassVar[Options] = OPTIONS
 
     @classmethod
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
-            history: int, quantiles: tuple[float, ...]) -> Self:  # fmt: skip
+            history: int, quantiles: tuple[float, ...], dialect: Dialect = PLAIN) -> Self:  # fmt: skip
         """Fit the scaler on the training part of a series, and on nothing else."""
         largest = float(np.nanmax(np.abs(train.values)))
         if largest > _LARGEST:
@@ -61,7 +63,7 @@ class ForecastFeatures:
             )
         seasons = train.frequency.seasons()
         return cls(time, target, unit, step, train.frequency, seasons, history, horizon, quantiles,
-                   mean=float(np.nanmean(train.values)), std=std)  # fmt: skip
+                   mean=float(np.nanmean(train.values)), std=std, dialect=dialect)  # fmt: skip
 
     @property
     def context(self) -> int:
@@ -89,19 +91,21 @@ class ForecastFeatures:
             "calendar": calendar(self.frequency.shift(series.start, steps)),
         }
 
-    def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, np.ndarray]:
+    def predict(self, run: Callable[[Arrays], Arrays], raw: Any, **said: Any) -> dict[str, np.ndarray]:
         """Forecast what follows a table.
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: CSV path or table with the columns `time` and `target`, at least `history` steps
+            raw: File or table with the columns `time` and `target`, at least `history` steps
                 long; see `read_series`. Missing values are filled with a warning.
+            **said: Of how this table is written, where it is not as the one trained on: `options`.
 
         Returns:
             "time": (horizon,) datetime64[s]; one entry a quantile ("q10", "q50", ...): (horizon,)
             float32 in `unit`.
         """
-        series = read_series(raw, self.time, self.target, self.step)
+        step = str(self.frequency) if "start" in said else self.step
+        series = read_series(raw, self.time, self.target, step, self.dialect.changed(**said))
         if series.frequency != self.frequency:
             raise InputError(
                 f"The table has a step of {series.frequency}, the model was trained for {self.frequency}."
@@ -153,4 +157,5 @@ class ForecastFeatures:
     @classmethod
     def from_dict(cls, data: dict) -> Self:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**{**values, "frequency": Frequency.parse(data["frequency"])})
+        dialect = Dialect.of(data.get("dialect", {}))
+        return cls(**{**values, "frequency": Frequency.parse(data["frequency"]), "dialect": dialect})

@@ -11,6 +11,7 @@ from lstm_apps.data.splits import Part, TimeSplit, by_time
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.calendar import CALENDAR_SIZE
+from lstm_apps.features.dialect import OPTIONS
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.series import Series, read_series
 from lstm_apps.forecasting import baselines
@@ -38,9 +39,7 @@ class Forecasting(Application):
     """
 
     domain = "forecasting"
-    layout = (
-        "CSV with a header: a column of ISO 8601 times, ascending and regular (or --step), and one of numbers"
-    )
+    layout = "CSV, Excel or Parquet with a header: a column of regular times (or --step), and one of numbers"
     metrics = (MASE, WQL, MAE, COVERAGE)
     outputs = ("quantiles",)
 
@@ -76,11 +75,11 @@ class Forecasting(Application):
         )
 
     def load(self, request: Request) -> Data:
-        columns = self.columns(request, step=True)
+        columns = self.columns(request, step=True, dialect=tuple(OPTIONS))
         found = sources.find(request.path or self.dataset)
         known = found.source
         step = request.step or (known.step if known else None)
-        series = read_series(found.path, columns["time"], columns["target"], step)
+        series = read_series(found.path, columns["time"], columns["target"], step, request.dialect)
         split = self._split(series, own=not known or request.step is not None)
         return Data(
             split.train,
@@ -90,7 +89,7 @@ class Forecasting(Application):
                 **found.provenance(),
                 "columns": columns,
                 "unit": self.unit if known else "",
-                "resampled_to": step,
+                "resampled_to": None if request.dialect.start else step,
                 "frequency": str(series.frequency),
                 "steps": len(series),
                 "not_measured": int((~series.measured).sum()),
@@ -125,6 +124,7 @@ class Forecasting(Application):
             target=provenance["columns"]["target"],
             unit=provenance["unit"],
             step=provenance["resampled_to"],
+            dialect=data.train.series.dialect,
             horizon=horizon,
             history=history,
             quantiles=QUANTILES,
@@ -217,7 +217,12 @@ class Forecasting(Application):
     def sample_input(self, features: ForecastFeatures, data: Data) -> dict[str, np.ndarray]:
         origin = self._test_examples(features, data).origins[-1]
         window = data.test.series[:origin][origin - features.history :]
-        return {features.time: window.times, features.target: window.values}
+        # Of a zone's local times UTC was made: that these are in UTC must stand there.
+        utc = features.dialect.timezone is not None
+        times = np.datetime_as_string(window.times, timezone="UTC") if utc else window.times
+        column, chosen, name = (features.dialect.series or "").partition("=")
+        named = {column: np.full(len(times), name)} if chosen else {}
+        return {**named, features.time: times, features.target: window.values}
 
 
 class WindowExamples:

@@ -72,9 +72,9 @@ class Sentiment(Application):
     }
 
     def load(self, request: Request) -> Data:
-        columns = self.columns(request)
+        columns = self.columns(request, dialect=("skip",))
         found = sources.find(request.path or self.dataset)
-        sentences = read_sentences(found.path, columns)
+        sentences = read_sentences(found.path, columns, request.dialect)
         provenance = found.provenance()
         if provenance["source"] == self.dataset:
             sources.get(OTHER_KIND)  # if it cannot be had, better said now than after the training

@@ -74,8 +74,8 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_a_row_that_ends_early_is_told(tmp_path):
-    (tmp_path / "a.csv").write_text("text,score\ngood,1\nbad\n")
-    with pytest.raises(InputError, match="row 3: nothing stands in column 'score'"):
+    (tmp_path / "a.csv").write_text("text,score\ngood,1\nbad\nfine,1\n")
+    with pytest.raises(InputError, match="line 3: 1 fields, expected 2"):
         read_sentences(tmp_path / "a.csv", COLUMNS)
 
 

@@ -1,5 +1,6 @@
 """Windows and answers of a forecaster's features."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
+from lstm_apps.features.dialect import Dialect
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.frequency import Frequency
-from lstm_apps.features.series import Series
+from lstm_apps.features.series import Series, read_series
 
 
 def features(times=None, values=None):
@@ -53,6 +55,47 @@ def test_the_future_changes_no_window(origin, seed):
 def test_json_round_trip():
     _, fitted = features()
     assert from_json(json.loads(json.dumps(to_json(fitted)))) == fitted
+
+
+def test_the_dialect_of_the_training_travels_to_predict(tmp_path):
+    """Times and numbers that are in doubt are read as those of the table trained on; options change it."""
+    times, values = household(30)
+    cells = [f"{1000 * v:,.0f}".replace(",", ".") for v in values]
+    days = [t.strftime("%d.%m.%Y %H:%M") for t in times.astype(object)]
+    path = tmp_path / "house.csv"
+
+    def write(begin, end):
+        rows = (";".join(row) for row in zip(days[begin:end], cells[begin:end], strict=True))
+        path.write_text("\n".join(["Meter 4711", "time;kW", *rows]))
+
+    write(0, len(days))
+    said = Dialect(skip=1, decimal=",", timezone="Europe/Berlin", missing=("0",))
+    series = read_series(path, "time", "kW", dialect=said)
+    fitted = dataclasses.replace(features()[1], dialect=series.dialect)
+    again = from_json(json.loads(json.dumps(to_json(fitted))))
+    assert again == fitted
+    assert again.dialect == dataclasses.replace(said, dayfirst=True)
+    write(0, 336)  # from the 6th to the 19th of January
+    path.write_text(path.read_text().replace(";0\n", ";\n"))
+    seen = {}
+
+    def run(inputs):
+        seen.update(inputs)
+        return {"quantiles": np.zeros((1, 24, 3), np.float32)}
+
+    answer = again.predict(run, path)
+    assert answer["time"][0] == times[335]  # in UTC: the last hour in Berlin's winter
+    np.testing.assert_allclose(seen["history"][0], np.round(1000 * values[:336]), rtol=1e-6)
+    assert again.predict(run, path, timezone="UTC")["time"][0] == times[336]
+    with pytest.raises(InputError, match=r"looks like the header.*--skip 1"):
+        again.predict(run, path, skip=0)
+
+
+def test_features_of_before_have_no_dialect():
+    _, fitted = features()
+    data = to_json(fitted)
+    del data["dialect"]
+    assert from_json(data) == fitted
 
 
 def test_predict_hands_the_last_two_weeks_to_the_model():

@@ -5,7 +5,7 @@ from lstm_apps.errors import InputError
 from lstm_apps.features.frequency import Frequency
 
 
-@pytest.mark.parametrize("text", ["30s", "15min", "1h", "1d", "2w", "1M", "3M"])
+@pytest.mark.parametrize("text", ["30s", "15min", "1h", "1d", "2w", "1M", "3M", "1ME", "3ME", "1B"])
 def test_text_round_trip(text):
     assert str(Frequency.parse(text)) == text
 
@@ -27,6 +27,8 @@ def test_no_step(text):
         ("1w", (52,)),
         ("1M", (12,)),
         ("3M", (4,)),
+        ("3ME", (4,)),
+        ("1B", (5,)),
     ],
 )
 def test_seasons(step, seasons):
@@ -42,7 +44,7 @@ def test_infers_months_of_unequal_length():
     times = np.array(["2019-12-31", "2020-01-31"], "M8[s]")
     months = np.arange("2019-11", "2021-03", dtype="M8[M]").astype("M8[s]")
     assert str(Frequency.infer(months)) == "1M"
-    assert str(Frequency.infer(times)) == "1M"
+    assert str(Frequency.infer(times)) == "1ME"
 
 
 def test_infers_over_gaps_and_refuses_what_is_off_the_grid():
@@ -54,8 +56,14 @@ def test_infers_over_gaps_and_refuses_what_is_off_the_grid():
 
 
 def test_shift_inverts_steps_between():
-    for frequency in (Frequency.parse("1M"), Frequency.parse("15min")):
-        start = np.datetime64("2020-01-01T00:00", "s")
+    for step, start in (
+        ("1M", "2020-01-01"),
+        ("15min", "2020-01-01"),
+        ("1ME", "2020-02-29T06"),
+        ("1B", "2020-01-03"),
+    ):
+        frequency = Frequency.parse(step)
+        start = np.datetime64(start, "s")
         steps = np.arange(40)
         assert (frequency.steps_between(start, frequency.shift(start, steps)) == steps).all()
 
@@ -68,10 +76,38 @@ def test_a_month_without_the_day_has_its_last_one():
     ]  # fmt: skip
 
 
-def test_ends_of_months_are_told_to_be_resampled_by_month():
-    ends = np.array(["2021-01-31", "2021-02-28", "2021-03-31", "2021-04-30"], "M8[s]")
-    with pytest.raises(InputError, match="--step 1M"):
-        Frequency.infer(ends)
+@pytest.mark.parametrize(
+    ("step", "ends"),
+    [
+        ("1ME", ["2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30"]),
+        ("3ME", ["1960-06-30", "1960-09-30", "1960-12-31", "1961-03-31"]),
+        ("12ME", ["2019-12-31", "2020-12-31", "2021-12-31"]),
+    ],
+)
+def test_ends_of_months_stay_ends_of_months(step, ends):
+    times = np.array(ends, "M8[s]")
+    frequency = Frequency.infer(times)
+    assert str(frequency) == step
+    for begin in range(len(times) - 1):  # a part that begins on the 30th goes on to the 31st
+        after = frequency.shift(times[begin], np.arange(len(times) - begin))
+        assert (after == times[begin:]).all()
+        assert list(frequency.steps_between(times[begin], times[begin:])) == list(range(len(times) - begin))
+
+
+def test_business_days_skip_weekends_and_know_holidays_as_missing():
+    days = np.array(
+        ["2020-12-21", "2020-12-22", "2020-12-23", "2020-12-24", "2020-12-28", "2020-12-29"], "M8[s]"
+    )
+    frequency = Frequency.infer(days)
+    assert str(frequency) == "1B"
+    assert list(frequency.steps_between(days[0], days)) == [0, 1, 2, 3, 5, 6]  # the 25th is missing
+    assert frequency.shift(days[3], 2) == np.datetime64("2020-12-28")
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_days_and_weeks_are_no_business_days(step):
+    days = np.datetime64("2020-01-06", "s") + step * np.arange(20) * np.timedelta64(86400, "s")
+    assert str(Frequency.infer(days)) == {1: "1d", 7: "1w"}[step]
 
 
 def test_a_step_beyond_all_measure_is_none():

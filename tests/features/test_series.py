@@ -48,11 +48,16 @@ def test_offsets_are_turned_to_utc():
     ("broken", "message"),
     [
         ({"x": [1], "v": [1]}, "no column 't'; it has: x, v"),
-        ({"t": ["2020-01-01T00", "yesterday"], "v": [1, 2]}, "row 2: 't' is 'yesterday', expected a time"),
-        ({"t": ["2020-01-01T00", ""], "v": [1, 2]}, "row 2"),
-        ({"t": [1290808800000, 1290812400000], "v": [1, 2]}, "expected a time in ISO 8601"),
-        ({"t": ["2020-01-01T00", "2020-01-01T00"], "v": [1, 2]}, "1 repeated time"),
-        ({"t": ["2020-01-01T01", "2020-01-01T00"], "v": [1, 2]}, "out of order"),
+        (
+            {"t": ["2020-01-01T00", "yesterday", "2020-01-02"], "v": [1, 2, 3]},
+            "row 2: 't' is 'yesterday', expe",
+        ),
+        ({"t": ["2020-01-01T00", "", "2020-01-02"], "v": [1, 2, 3]}, "row 2: 't' is empty"),
+        (
+            {"t": ["2020-01-01T00", "2020-01-32T00"], "v": [1, 2]},
+            "row 2: 't' is '2020-01-32T00', expected a time",
+        ),
+        ({"t": ["2020-01-01T00", "2020-01-01T00"], "v": [1, 2]}, "row 2: 1 repeated time"),
         (
             {"t": [str(t) for t in HOURS[:4]], "v": [1, 2, "three", 4]},
             "row 3: 'v' is 'three', expected a number",
@@ -62,6 +67,11 @@ def test_offsets_are_turned_to_utc():
         ({"t": ["2020-01-01T00"], "v": [1]}, "at least two"),
         ({"t": [], "v": []}, "at least two"),
         ({"t": ["2020-01-01T00", "2020-01-01T01"], "v": [1]}, "2 times but 1 values"),
+        ({"t": [True, False], "v": [1, 2]}, "row 1: 't' is True, expected a time"),
+        ({"t": [str(t) for t in HOURS[:2]], "v": [True, False]}, "row 1: 'v' is True, expected a number"),
+        ({"t": ["00:00", "01:00"], "v": [1, 2]}, "a time of day without a date"),
+        ({"t": [0, 1, 2], "v": [1, 2, 3]}, "--step 1h --start 2020-01-01"),
+        ({"T ": ["2020-01-01"], "v": [1]}, "no column 't'; it has: T , v. Did you mean 'T '?"),
         (42, "Expected a CSV path or a table"),
     ],
 )

@@ -11,6 +11,7 @@ from lstm_apps.application import Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import TimeSplit
 from lstm_apps.errors import InputError
+from lstm_apps.features.dialect import Dialect
 from lstm_apps.features.series import read_series
 from lstm_apps.forecasting import baselines
 
@@ -162,3 +163,22 @@ def test_a_short_series_has_the_baselines_that_fit(tmp_path, step, steps, cycles
     for _, quantiles in found:
         assert quantiles.shape == (len(origins), features.horizon, len(features.quantiles))
         assert np.isfinite(quantiles).all()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"timezone": "Europe/Berlin"}, {"series": "house=A"}, {"start": "2020-01-06"}, {"missing": ("0",)}],
+)
+def test_a_sample_is_read_whatever_was_said_of_the_table_trained_on(tmp_path, said):
+    times, values = household(80)
+    cells = range(len(times)) if "start" in said else np.datetime_as_string(times)
+    rows = (f"{cell},{value},A" for cell, value in zip(cells, values, strict=True))
+    (tmp_path / "a.csv").write_text("\n".join(["time,kilowatts,house", *rows]))
+    step = "1h" if "start" in said else None
+    request = Request(str(tmp_path / "a.csv"), step=step, dialect=Dialect(**said))
+    data = ENERGY.load(request)
+    features = ENERGY.fit_features(data)
+    answer = features.predict(
+        lambda _: {"quantiles": np.zeros((1, 24, 5), np.float32)}, ENERGY.sample_input(features, data)
+    )
+    assert answer["time"][-1] == data.test.series.times[-1]
