@@ -27,6 +27,7 @@ from lstm_apps.tables import (
     in_parts,
     lead_of,
     metrics_table,
+    without_value,
 )
 
 app = typer.Typer(
@@ -75,7 +76,7 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
             }
         )
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2, allow_nan=False))
         return
     for row in rows:
         out.print(Text.assemble((row["name"], "bold"), f" ({row['domain']}): {row['task']}"))
@@ -190,12 +191,14 @@ def cross_validate(
         _tell(f"\nInterrupted. The same command goes on with --out {shlex.quote(str(folder))}")
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(found, indent=1, allow_nan=False))
         return
     for metric, row in found.items():
         out.print(folds_table(metric, row))
         if ahead := row.get("together", {}).get("lead"):
             out.print(f"{metric}, together: {lead_of(ahead)}.")
+        if reason := row.get("together", {}).get("reason"):
+            out.print(f"{metric}, together, cannot be computed: {reason}.")
     if task.notice:
         out.print(task.notice)
     out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
@@ -254,7 +257,7 @@ def benchmark(
             rows.append(row)
             status.update(f"measured {row['file']} in {row['runtime']}")
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, allow_nan=False))
         return
     out.print(benchmark_table(rows, [m.name for m in run.application.metrics]))
     for row in rows:
@@ -282,7 +285,7 @@ def predict(
         _tell(f"There is no file {raw}: the words themselves are taken as the input.")
     answer = model.predict(path if there else raw, **options)
     if as_json:
-        print(json.dumps(_plain(answer)))
+        print(json.dumps(_plain(answer), allow_nan=False))
         if model.info["notice"]:
             err.print(model.info["notice"])
     else:
@@ -313,6 +316,8 @@ def quickstart(
     out.print(f"ONNX Runtime and LiteRT agree to {apart:.1e} on these.")
     _show(run)
     for metric in task.metrics[:2]:
+        if run.metrics[metric.name]["model"] is None:
+            continue  # it is told why
         verdict = "beats" if beaten(task, run.metrics, metric.name) else "does NOT beat"
         out.print(f"{metric.name}: the LSTM {verdict} every baseline.")
     out.print(f"{time.monotonic() - begun:.0f} s in all.")
@@ -376,6 +381,8 @@ def _show(run) -> None:
     for name, row in run.metrics.items():
         if row.get("lead"):  # runs of before have none
             out.print(f"{name}: {lead_of(row['lead'])}.")
+    for sentence in without_value(run.metrics):
+        out.print(sentence)
     if run.exports:
         out.print(exports_table(run.exports))
     if run.application.notice:
