@@ -188,7 +188,9 @@ def _export(
                 "examples": signatures[0].examples,
             }
             stored = {"version": METADATA_VERSION, **metadata, "parity": measured}
-            content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False, allow_nan=False))
+            content = form.with_metadata(
+                content, METADATA_KEY, json.dumps(stored, ensure_ascii=False, allow_nan=False)
+            )
         content = sealed(content)
         check(content)
         os.replace(beside, path)

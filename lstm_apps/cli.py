@@ -416,7 +416,7 @@ def _new_folder(name: str) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """As JSON has it: NaN, which says that there is no value, is null."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -425,4 +425,6 @@ def _plain(value: Any) -> Any:
         return _plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
     if isinstance(value, np.datetime64):
         return str(value)
+    if isinstance(value, float) and math.isinf(value):
+        raise InputError("The answer holds an infinite number, which JSON has not: the input is too large.")
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -97,7 +97,7 @@ def folds_table(metric: str, row: dict[str, Any]) -> Table:
 
 
 def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
-    """Files in runtimes, each with the first of `metrics` that it has."""
+    """Files in runtimes, each with the first of `metrics` of which it has a value."""
     table = Table(
         *["file", "runtime", "size", "fused", "median", "p95", "error", "metric", "memory"],
         title="Exported files",
@@ -107,7 +107,7 @@ def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
         if "reason" in row:
             table.add_row(row["file"], row["runtime"], size, fused, Text("not measured", "dim"))
             continue
-        metric = next((m for m in metrics if m in row["metrics"]), None)
+        metric = next((m for m in metrics if row["metrics"].get(m) is not None), None)
         table.add_row(
             row["file"],
             row["runtime"],

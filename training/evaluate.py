@@ -58,19 +58,16 @@ def lead(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[st
     """By how much the model is better than the best baseline, below 0 where it is worse: {"over", "value",
     "interval"}. Its 95 % interval is that of the difference: both are scored on the same draws. None of a
     metric that is best at a number, and where the model or every baseline has no value."""
-    known = {
-        name: scores[metric.name].value
-        for name, scores in baselines.items()
-        if metric.name in scores and scores[metric.name].value is not None
-    }
     ours = model[metric.name]
-    if isinstance(metric.better, float) or ours.value is None or not known:
-        return None
     sign = 1 if metric.better == "higher" else -1
-    best, value = max(known.items(), key=lambda pair: sign * pair[1])
-    theirs = baselines[best][metric.name]
-    draws = ours.draws - theirs.draws if len(ours.draws) == len(theirs.draws) else ()
-    found = Estimate.over(sign * (ours.value - value), sign * np.asarray(draws))
+    known = {name: scores[metric.name] for name, scores in baselines.items() if metric.name in scores}
+    values = {name: sign * e.value for name, e in known.items() if e.value is not None}
+    if isinstance(metric.better, float) or ours.value is None or not values:
+        return None
+    best = max(values, key=lambda name: values[name])
+    theirs = known[best].draws
+    draws = ours.draws - theirs if len(ours.draws) == len(theirs) else np.zeros(0)
+    found = Estimate.over(sign * ours.value - values[best], sign * draws)
     return {"over": best, "value": found.value, "interval": found.interval}
 
 
@@ -78,4 +75,6 @@ def beaten(app: Application, metrics: dict[str, Any], metric: str) -> bool:
     """Whether the model is better than every baseline by `metric`; never where it has no value."""
     (found,) = (m for m in app.metrics if m.name == metric)
     row = metrics[metric]
-    return row["model"] is not None and all(found.beats(row["model"], value) for value in row["baselines"].values() if value is not None)
+    return row["model"] is not None and all(
+        found.beats(row["model"], value) for value in row["baselines"].values() if value is not None
+    )

@@ -54,7 +54,7 @@ def clip_outliers(values: np.ndarray, bounds: Bounds, recent: int) -> np.ndarray
         recent: Steps of a history.
     """
     outside = (values < bounds[0]) | (values > bounds[1])
-    count = np.cumsum(outside)
-    count[recent:] -= count[:-recent].copy()
+    total = np.cumsum(outside)
+    count = np.concatenate([total[:recent], total[recent:] - total[:-recent]])
     count[: recent - 1] = count[min(recent, len(values)) - 1]
     return np.where(outside & (count <= _MOVED * recent), np.clip(values, *bounds), values)

@@ -68,9 +68,7 @@ class ForecastFeatures:
         if np.nanmin(kept) == np.nanmax(kept):
             apart = int(train.measured.sum() - (~np.isnan(kept)).sum())
             but = f", but for {apart} of its {len(train)} values" if apart else ""
-            raise InputError(
-                f"The training part of {target!r} is constant{but}; there is nothing to learn."
-            )
+            raise InputError(f"The training part of {target!r} is constant{but}; there is nothing to learn.")
         mean, std = float(np.nanmean(kept)), float(np.nanstd(kept))
         if std < _LEAST_SPREAD * largest:
             raise InputError(

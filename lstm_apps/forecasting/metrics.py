@@ -8,7 +8,7 @@ MASE = Metric(
     "MASE",
     "lower",
     "mean absolute error of the median over that of the seasonal naive forecast one step ahead in "
-    "the training part (Hyndman & Koehler 2006), whose outliers are clipped",
+    "the training part (Hyndman & Koehler 2006), outliers left out",
 )
 WQL = Metric(
     "WQL",

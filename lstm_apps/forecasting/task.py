@@ -115,7 +115,14 @@ class Forecasting(Application):
                 f"{horizon} steps from {history}, with 15 % for validation and 20 % for the test, it needs "
                 f"at least {int(least / 0.64) + 1}."
             )
-        return by_time(series, validation, test)
+        split = by_time(series, validation, test)
+        for name, part in (("validation", split.validation), ("test", split.test)):
+            if not part.series.measured[part.begin :].any():
+                raise InputError(
+                    f"From {part.series.times[part.begin]} to {part.series.end}, the {name} part, nothing is "
+                    "measured: leave out the stretch without values."
+                )
+        return split
 
     def fit_features(self, data: Data) -> ForecastFeatures:
         history, horizon = _spans(data.train.series)
@@ -186,12 +193,11 @@ class Forecasting(Application):
         return WindowExamples(features, data.test, origins)
 
     def _score(self, features: ForecastFeatures, data: Data, quantiles: np.ndarray) -> Scores:
-        """Against what was measured, outliers and all; only MASE's unit is that of clipped training values,
-        as one outlier could make any error small."""
+        """Against what was measured, outliers and all; only MASE's unit leaves those of the training part
+        out, for one of them could make any error small."""
         train = data.train
-        naive = seasonal_naive_error(
-            features.bounded(train.values), train.series.measured, features.seasons[0]
-        )
+        usual = train.series.measured & (features.bounded(train.values) == train.values)
+        naive = seasonal_naive_error(train.values, usual, features.seasons[0])
         actual, measured = self._test_examples(features, data).measured()
         return score_quantiles(quantiles, actual, measured, features.quantiles, naive)
 
