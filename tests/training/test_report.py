@@ -93,6 +93,7 @@ def test_what_is_no_number_is_no_value_and_has_a_reason(value):
     assert proportion(np.zeros(0, bool)).value is None
 
 
+@pytest.mark.slow
 def test_a_report_without_mase(small_run, tmp_path):
     """That of a series that repeats itself: every column of MASE is null."""
     folder = shutil.copytree(small_run.folder, tmp_path / "run")
