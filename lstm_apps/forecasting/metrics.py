@@ -38,6 +38,7 @@ def pinball(error: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.maximum(levels * error, (levels - 1) * error)
 
 
+@np.errstate(all="ignore")  # what comes of nothing, or of too much, has a reason
 def score_quantiles(
     forecasts: np.ndarray,  # (origins, horizon, quantiles)
     actual: np.ndarray,  # (origins, horizon)
@@ -68,9 +69,12 @@ def score_quantiles(
     begins = np.random.default_rng(seed).integers(len(actual), size=(1000, -(-len(actual) // block), 1))
     chosen = (begins + np.arange(block)) % len(actual)
     resamples = chosen.reshape(1000, -1)[:, : len(actual)]
-    with np.errstate(divide="ignore", invalid="ignore"):  # of nothing: the reasons are told
-        values, draws = all_metrics(np.arange(len(actual))), all_metrics(resamples)
+    values, draws = all_metrics(np.arange(len(actual))), all_metrics(resamples)
     reasons = dict.fromkeys((MASE, WQL, MAE, COVERAGE), "")
+    if not np.isfinite(forecasts).all():
+        reasons = dict.fromkeys(reasons, "not every forecast is a finite number")
+    elif not np.isfinite(size.sum()):
+        reasons = dict.fromkeys(reasons, "the values of the test part are too large for float32")
     if naive_error == 0:
         reasons[MASE] = (
             "the seasonal naive forecast, its unit, has no error: the training part repeats itself exactly"

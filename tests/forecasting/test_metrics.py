@@ -82,12 +82,14 @@ def test_a_series_that_repeats_itself_has_no_mase():
         ({"naive_error": float("nan")}, {"MASE"}, "a season apart"),
         ({"actual": np.zeros((8, 4))}, {"WQL"}, "is 0"),
         ({"measured": np.zeros((8, 4), bool)}, {"MASE", "WQL", "MAE", "coverage80"}, "no measured value"),
-        ({"actual": np.full((8, 4), np.inf)}, {"MASE", "WQL", "MAE"}, "comes out as"),
+        ({"actual": np.full((8, 4), np.inf)}, {"MASE", "WQL", "MAE"}, "too large"),
+        ({"forecasts": np.full((8, 4, 3), np.nan)}, {"MASE", "WQL", "MAE"}, "not every forecast"),
     ],
 )
 def test_what_cannot_be_computed_is_null_with_its_reason(change, null, reason):
     known = {"actual": np.ones((8, 4)), "measured": np.ones((8, 4), bool), "naive_error": 1.0}
-    scores = score_quantiles(np.zeros((8, 4, 3)), levels=LEVELS, **{**known, **change})
+    known["forecasts"] = np.zeros((8, 4, 3))
+    scores = score_quantiles(levels=LEVELS, **{**known, **change})
     assert {name for name, estimate in scores.items() if estimate.value is None} == null
     for name, estimate in scores.items():
         if name in null:
