@@ -74,7 +74,7 @@ def main() -> None:
                         row["keras"] = {"ms": None, "reason": str(error).splitlines()[-1][:120]}
                 rows.append(row)
                 print(row, file=sys.stderr)
-    print(json.dumps(rows, indent=1))
+    print(json.dumps(rows, indent=1, allow_nan=False))
 
 
 if __name__ == "__main__":

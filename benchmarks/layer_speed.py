@@ -168,7 +168,7 @@ def main() -> None:
         "inference": table(False, torch[1], rate),
         "memory of " + "x".join(map(str, LONG)): memory,
     }
-    print(json.dumps(result, indent=1))
+    print(json.dumps(result, indent=1, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def _export(
     if not isinstance(step, int | np.integer):
         raise InputError(f"A chunk of {step} steps, expected a whole number.")
     try:
-        json.dumps(metadata)
+        json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"The metadata are no JSON: {first_line(error)}") from error
     if quantize not in (None, *form.QUANTIZE):
@@ -188,7 +188,9 @@ def _export(
                 "examples": signatures[0].examples,
             }
             stored = {"version": METADATA_VERSION, **metadata, "parity": measured}
-            content = form.with_metadata(content, METADATA_KEY, json.dumps(stored, ensure_ascii=False))
+            content = form.with_metadata(
+                content, METADATA_KEY, json.dumps(stored, ensure_ascii=False, allow_nan=False)
+            )
         content = sealed(content)
         check(content)
         os.replace(beside, path)

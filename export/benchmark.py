@@ -120,7 +120,7 @@ class NodeEngine:
         assert to is not None
         assert back is not None
         try:
-            print(json.dumps(asked), file=to, flush=True)
+            print(json.dumps(asked, allow_nan=False), file=to, flush=True)
             answer = json.loads(back.readline() or '{"error": "it ended"}')
         except OSError as error:
             raise ModelFileError(f"{self._package} ended: {first_line(error)}") from error
@@ -211,6 +211,9 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
                     error, scores = row["max_abs_error"], app.score_stream(features, data, run_stream)
                 else:
                     outputs = engine.run(inputs)
+                    if not all(np.isfinite(outputs[n]).all() for n in app.outputs):
+                        yield {**found, "reason": "it answers with numbers that are not finite"}
+                        continue
                     error = max(float(np.abs(outputs[n] - expected[n]).max()) for n in app.outputs)
                     score = app.score_alone if runtime.alone else app.score
                     scores = score(features, data, engine.run)
@@ -225,6 +228,7 @@ def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
                 "median_ms": float(np.median(times)),
                 "p95_ms": float(np.percentile(times, 95)),
                 "max_abs_error": error,
-                "metrics": {name: estimate.value for name, estimate in scores.items()},
+                "metrics": {n: e.value for n, e in scores.items()},
+                "metric_reasons": {n: e.reason for n, e in scores.items() if e.reason},
                 "arena_bytes": getattr(engine, "arena_bytes", None),
             }

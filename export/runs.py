@@ -108,6 +108,7 @@ def export_run(
             "max_abs_error": report.max_abs_error,
             "tolerance": report.tolerance,
             "metrics": {metric: estimate.value for metric, estimate in scores.items()},
+            "metric_reasons": {metric: e.reason for metric, e in scores.items() if e.reason},
             "latency_ms": float(np.median(latencies(engine, inputs, chunk))),
         }
         write_json(run.folder / "export.json", list(rows.values()))

@@ -94,7 +94,9 @@ def to_saved_model(
             stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
             extra = beside / "assets.extra"  # where TensorFlow Serving leaves files of others alone
             extra.mkdir()
-            (extra / f"{METADATA_KEY}.json").write_text(json.dumps(stored, ensure_ascii=False))
+            (extra / f"{METADATA_KEY}.json").write_text(
+                json.dumps(stored, ensure_ascii=False, allow_nan=False)
+            )
         if not path.exists():
             os.replace(beside, path)
         else:

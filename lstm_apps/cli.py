@@ -28,6 +28,7 @@ from lstm_apps.tables import (
     in_parts,
     lead_of,
     metrics_table,
+    without_value,
 )
 
 app = typer.Typer(
@@ -76,7 +77,7 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
             }
         )
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2, allow_nan=False))
         return
     for row in rows:
         out.print(Text.assemble((row["name"], "bold"), f" ({row['domain']}): {row['task']}"))
@@ -223,12 +224,14 @@ def cross_validate(
         _tell(f"\nInterrupted. The same command goes on with --out {shlex.quote(str(folder))}")
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(found, indent=1, allow_nan=False))
         return
     for metric, row in found.items():
         out.print(folds_table(metric, row))
         if ahead := row.get("together", {}).get("lead"):
             out.print(f"{metric}, together: {lead_of(ahead)}.")
+        if reason := row.get("together", {}).get("reason"):
+            out.print(f"{metric}, together, cannot be computed: {reason}.")
     if task.notice:
         out.print(task.notice)
     out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
@@ -287,7 +290,7 @@ def benchmark(
             rows.append(row)
             status.update(f"measured {row['file']} in {row['runtime']}")
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, allow_nan=False))
         return
     out.print(benchmark_table(rows, [m.name for m in run.application.metrics]))
     for row in rows:
@@ -315,7 +318,7 @@ def predict(
         _tell(f"There is no file {raw}: the words themselves are taken as the input.")
     answer = model.predict(path if there else raw, **options)
     if as_json:
-        print(json.dumps(_plain(answer)))
+        print(json.dumps(_plain(answer), allow_nan=False))
         if model.info["notice"]:
             err.print(model.info["notice"])
     else:
@@ -346,6 +349,8 @@ def quickstart(
     out.print(f"ONNX Runtime and LiteRT agree to {apart:.1e} on these.")
     _show(run)
     for metric in task.metrics[:2]:
+        if run.metrics[metric.name]["model"] is None:
+            continue  # it is told why
         verdict = "beats" if beaten(task, run.metrics, metric.name) else "does NOT beat"
         out.print(f"{metric.name}: the LSTM {verdict} every baseline.")
     out.print(f"{time.monotonic() - begun:.0f} s in all.")
@@ -412,6 +417,8 @@ def _show(run) -> None:
     for name, row in run.metrics.items():
         if row.get("lead"):  # runs of before have none
             out.print(f"{name}: {lead_of(row['lead'])}.")
+    for sentence in without_value(run.metrics):
+        out.print(sentence)
     if run.exports:
         out.print(exports_table(run.exports))
     if run.application.notice:
@@ -445,7 +452,7 @@ def _new_folder(name: str) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """As JSON has it: NaN, which says that there is no value, is null."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -454,4 +461,6 @@ def _plain(value: Any) -> Any:
         return _plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
     if isinstance(value, np.datetime64):
         return str(value)
+    if isinstance(value, float) and math.isinf(value):
+        raise InputError("The answer holds an infinite number, which JSON has not: the input is too large.")
     return None if isinstance(value, float) and math.isnan(value) else value

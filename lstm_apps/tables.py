@@ -18,7 +18,7 @@ def in_parts(metrics: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
 def metrics_table(metrics: dict[str, Any]) -> Table:
     table = Table("on the test part", *(f"{m} {direction(row['better'])}" for m, row in metrics.items()))
     first = next(iter(metrics.values()))
-    table.add_row(MODEL, *(f"{row['model']:.4f}" for row in metrics.values()), style="bold")
+    table.add_row(MODEL, *(figure(row["model"]) for row in metrics.values()), style="bold")
     for name in first["baselines"]:
         table.add_row(name, *(figure(row["baselines"][name]) for row in metrics.values()))
     table.columns[0].no_wrap = True
@@ -27,6 +27,21 @@ def metrics_table(metrics: dict[str, Any]) -> Table:
 
 def figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
+
+
+def without_value(metrics: dict[str, Any]) -> list[str]:
+    """A sentence for each metric that could not be computed: of the model, or of baselines for another
+    reason."""
+    found = []
+    for name, row in metrics.items():
+        reasons: dict[str, list[str]] = {}  # reason -> of whom; runs of before have none
+        for who, reason in {MODEL: row.get("reason"), **row.get("baseline_reasons", {})}.items():
+            if reason:
+                reasons.setdefault(reason, []).append(who)
+        for reason, who in reasons.items():
+            of = "" if MODEL in who else f" of {', '.join(who)}"
+            found.append(f"{name}{of} cannot be computed: {reason}.")
+    return found
 
 
 def interval(interval: tuple[float, float] | None) -> str:
@@ -82,7 +97,7 @@ def folds_table(metric: str, row: dict[str, Any]) -> Table:
 
 
 def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
-    """Files in runtimes, each with the first of `metrics` that it has."""
+    """Files in runtimes, each with the first of `metrics` of which it has a value."""
     table = Table(
         *["file", "runtime", "size", "fused", "median", "p95", "error", "metric", "memory"],
         title="Exported files",
@@ -92,7 +107,7 @@ def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
         if "reason" in row:
             table.add_row(row["file"], row["runtime"], size, fused, Text("not measured", "dim"))
             continue
-        metric = next((m for m in metrics if m in row["metrics"]), None)
+        metric = next((m for m in metrics if row["metrics"].get(m) is not None), None)
         table.add_row(
             row["file"],
             row["runtime"],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from training.run import Run, read_json, write_json
 
@@ -25,7 +26,7 @@ class Keeper(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.patience = patience
-        self.state: dict[str, Any] = {"epochs_done": 0, "best": float("inf"), "waited": 0, "finished": False}
+        self.state: dict[str, Any] = {"epochs_done": 0, "best": None, "waited": 0, "finished": False}
         self.state["complete"] = False  # also what comes after the last epoch is done
 
     @property
@@ -47,7 +48,7 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs["val_loss"]
-        if loss < self.state["best"]:
+        if np.isfinite(loss) and (self.state["best"] is None or loss < self.state["best"]):
             self.state.update(best=loss, waited=0)
             save_model(self.model, self.run.model_file)
         else:

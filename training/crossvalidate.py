@@ -80,6 +80,8 @@ def cross_validate(
             if name != MODEL:
                 row = row["baselines"].setdefault(name, _none(folds))
             row["together"] = {"value": estimate.value, "interval": estimate.interval}
+            if estimate.reason:
+                row["together"]["reason"] = estimate.reason
     if ours := together.pop(MODEL, None):
         for m in app.metrics:
             if m.name in ours:
@@ -100,12 +102,11 @@ _NOTHING: dict[str, Any] = {"model": None, "baselines": {}}
 
 
 def _over_folds(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    def over(values: dict[str, float | None]) -> dict[str, Any] | None:
+    def over(values: dict[str, float | None]) -> dict[str, Any]:
         known = [v for v in values.values() if v is not None]
-        return {"folds": values, "mean": float(np.mean(known))} if known else None
+        return {"folds": values, "mean": float(np.mean(known)) if known else None}
 
     names = next(row["baselines"] for row in rows.values() if row is not _NOTHING)
     baselines = {name: over({f: row["baselines"].get(name) for f, row in rows.items()}) for name in names}
     model = over({f: row["model"] for f, row in rows.items()})
-    assert model is not None
-    return {**model, "baselines": {name: b for name, b in baselines.items() if b}}
+    return {**model, "baselines": {name: b for name, b in baselines.items() if b["mean"] is not None}}

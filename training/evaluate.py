@@ -22,8 +22,9 @@ def evaluate(
         progress: Told what is being scored.
 
     Returns:
-        metric -> {"model", "interval", "baselines": {name: value or None}, "lead", "better", "meaning"};
-        the lead as of `lead`.
+        metric -> {"model", "interval", "reason", "baselines": {name: value or None}, "baseline_reasons":
+        {name: reason}, "lead", "better", "meaning"}; the lead as of `lead`. A reason says why there is no
+        value; a baseline with neither is one for which the metric means nothing.
     """
     app, features = run.application, run.features
     progress("scoring the model")
@@ -39,13 +40,14 @@ def evaluate(
 
 
 def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[str, Any]:
-    estimate: Estimate = scores[metric.name]
+    estimate = scores[metric.name]
+    of_baselines = {name: s.get(metric.name) for name, s in baselines.items()}
     return {
         "model": estimate.value,
         "interval": estimate.interval,
-        "baselines": {
-            name: s[metric.name].value if metric.name in s else None for name, s in baselines.items()
-        },
+        "reason": estimate.reason or None,
+        "baselines": {name: e.value if e else None for name, e in of_baselines.items()},
+        "baseline_reasons": {name: e.reason for name, e in of_baselines.items() if e and e.reason},
         "lead": lead(metric, scores, baselines),
         "better": metric.better,
         "meaning": metric.meaning,
@@ -55,24 +57,24 @@ def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[s
 def lead(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[str, Any] | None:
     """By how much the model is better than the best baseline, below 0 where it is worse: {"over", "value",
     "interval"}. Its 95 % interval is that of the difference: both are scored on the same draws. None of a
-    metric that is best at a number, and where no baseline has it."""
-    known = {
-        name: scores[metric.name]
-        for name, scores in baselines.items()
-        if metric.name in scores and np.isfinite(scores[metric.name].value)
-    }
-    if isinstance(metric.better, float) or not known:
-        return None
+    metric that is best at a number, and where the model or every baseline has no value."""
+    ours = model[metric.name]
     sign = 1 if metric.better == "higher" else -1
-    best = max(known, key=lambda name: sign * known[name].value)
-    ours, theirs = model[metric.name], known[best]
-    draws = ours.draws - theirs.draws if len(ours.draws) == len(theirs.draws) else np.zeros(0)
-    found = Estimate.over(sign * (ours.value - theirs.value), sign * draws)
+    known = {name: scores[metric.name] for name, scores in baselines.items() if metric.name in scores}
+    values = {name: sign * e.value for name, e in known.items() if e.value is not None}
+    if isinstance(metric.better, float) or ours.value is None or not values:
+        return None
+    best = max(values, key=lambda name: values[name])
+    theirs = known[best].draws
+    draws = ours.draws - theirs if len(ours.draws) == len(theirs) else np.zeros(0)
+    found = Estimate.over(sign * ours.value - values[best], sign * draws)
     return {"over": best, "value": found.value, "interval": found.interval}
 
 
 def beaten(app: Application, metrics: dict[str, Any], metric: str) -> bool:
-    """Whether the model is better than every baseline by `metric`."""
+    """Whether the model is better than every baseline by `metric`; never where it has no value."""
     (found,) = (m for m in app.metrics if m.name == metric)
     row = metrics[metric]
-    return all(found.beats(row["model"], value) for value in row["baselines"].values() if value is not None)
+    return row["model"] is not None and all(
+        found.beats(row["model"], value) for value in row["baselines"].values() if value is not None
+    )

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lstm_apps.application import MODEL, Application, Data, Picture
 from lstm_apps.layers import LSTM
-from lstm_apps.tables import lead_of
+from lstm_apps.tables import lead_of, without_value
 from training.fit import keras_run
 from training.run import Run
 
@@ -78,7 +78,7 @@ def _write(path: Path, template: str, *, pictures: list[Picture], **values: Any)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["lead_of"] = lead_of
+    environment.globals.update(lead_of=lead_of, without_value=without_value)
     shown = [(p.title, p.caption, _png(p.figure)) for p in pictures]
     html = environment.get_template(template).render(pictures=shown, **values)
     partial = path.with_suffix(".partial")

@@ -179,7 +179,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write beside and rename, so that a crash leaves the old file or the new one."""
+    """Write beside and rename, so that a crash leaves the old file or the new one. Strict JSON: NaN and
+    infinity are a ValueError."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.features.bounds import Bounds, clip_outliers, robust_bounds
 from lstm_apps.features.calendar import calendar
 from lstm_apps.features.dialect import OPTIONS, PLAIN, Dialect
 from lstm_apps.features.frequency import Frequency
@@ -16,9 +17,10 @@ from lstm_apps.features.series import Series, fill_missing, read_series
 
 Arrays = dict[str, np.ndarray]
 
-
 # Of values, which the graph reads as float32, and of their squares.
 _LARGEST, _LEAST_SPREAD = 1e15, 1e-5
+# Of the standard deviation: Keras divides by 1e-7 at least.
+_LEAST_STD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class ForecastFeatures:
     history: int  # steps the model must be given
     horizon: int  # steps it forecasts
     quantiles: tuple[float, ...]  # ascending
-    mean: float  # of the training part
-    std: float  # of the training part
+    mean: float  # of the training part, within the bounds
+    std: float  # of the training part, within the bounds
     dialect: Dialect = PLAIN  # of the table it was trained on
+    bounds: Bounds | None = None  # of the values that the model reads; None: of models made before
 
     kind: ClassVar[str] = "forecast"
     options: ClassVar[Options] = OPTIONS
@@ -47,23 +50,41 @@ class ForecastFeatures:
     @classmethod
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
             history: int, quantiles: tuple[float, ...], dialect: Dialect = PLAIN) -> Self:  # fmt: skip
-        """Fit the scaler on the training part of a series, and on nothing else."""
-        largest = float(np.nanmax(np.abs(train.values)))
+        """Fit the scaler on the training part of a series, and on nothing else.
+
+        A few values far outside all others move neither the scaler nor the bounds; see `robust_bounds`.
+
+        Raises:
+            InputError: The part is constant, or float32 cannot hold its values.
+        """
+        values = train.values
+        largest = float(np.nanmedian(np.abs(values)))
+        if largest <= _LARGEST:
+            bounds = robust_bounds(values)
+            kept = np.where((bounds[0] <= values) & (values <= bounds[1]), values, np.nan)
+            largest = float(np.nanmax(np.abs(kept)))
         if largest > _LARGEST:
             raise InputError(
                 f"{target!r} goes up to {largest:g}: choose a unit in which numbers are smaller."
             )
-        std = float(np.nanstd(train.values))
-        if np.nanmin(train.values) == np.nanmax(train.values):
-            raise InputError(f"The training part of {target!r} is constant; there is nothing to learn.")
+        if np.nanmin(kept) == np.nanmax(kept):
+            apart = int(train.measured.sum() - (~np.isnan(kept)).sum())
+            but = f", but for {apart} of its {len(train)} values" if apart else ""
+            raise InputError(f"The training part of {target!r} is constant{but}; there is nothing to learn.")
+        mean, std = float(np.nanmean(kept)), float(np.nanstd(kept))
         if std < _LEAST_SPREAD * largest:
             raise InputError(
                 f"The training part of {target!r} spreads by {std:g} only, and goes up to {largest:g}: "
                 "float32 does not tell its values apart. Subtract what they have in common."
             )
+        if std < _LEAST_STD:
+            raise InputError(
+                f"The training part of {target!r} spreads by {std:g} only: choose a unit in which numbers "
+                "are larger."
+            )
         seasons = train.frequency.seasons()
         return cls(time, target, unit, step, train.frequency, seasons, history, horizon, quantiles,
-                   mean=float(np.nanmean(train.values)), std=std, dialect=dialect)  # fmt: skip
+                   mean, std, dialect, bounds)  # fmt: skip
 
     @property
     def context(self) -> int:
@@ -71,12 +92,17 @@ class ForecastFeatures:
         Three short seasons forecast as well as seven, in half the time."""
         return min(3 * self.seasons[0], self.history - self.seasons[-1])
 
+    def bounded(self, values: np.ndarray) -> np.ndarray:
+        """A series (steps,) without NaN as the model reads it: see `clip_outliers`. No value from step
+        `history` on depends on later ones."""
+        return clip_outliers(values, self.bounds, self.history) if self.bounds else values
+
     def windows(self, series: Series, values: np.ndarray, origins: np.ndarray) -> Arrays:
         """The inputs for forecasts made at `origins`: steps of `series` that are not yet known.
 
         Args:
             series: Gives the times.
-            values: (steps,) its values without NaN.
+            values: (steps,) its values without NaN, as of `bounded`.
             origins: (batch,) indices; `values[origin:]` is not read.
 
         Returns:
@@ -97,7 +123,8 @@ class ForecastFeatures:
         Args:
             run: The model: named inputs to named outputs.
             raw: File or table with the columns `time` and `target`, at least `history` steps
-                long; see `read_series`. Missing values are filled with a warning.
+                long; see `read_series`. Missing values are filled with a warning, outliers clipped to
+                `bounds` with another.
             **said: Of how this table is written, where it is not as the one trained on: `options`.
 
         Returns:
@@ -131,10 +158,20 @@ class ForecastFeatures:
                 "meter alive?",
                 stacklevel=2,
             )
-        if (largest := float(np.abs(values).max())) > _LARGEST:
+        bounded = self.bounded(values)
+        if len(clipped := np.flatnonzero(bounded != values)):
+            warnings.warn(
+                f"{len(clipped)} of the last {self.history} values of {self.target!r} are far from all that "
+                f"the model was trained on, the first {values[clipped[0]]:g} at {series.times[clipped[0]]}: "
+                f"it reads {bounded[clipped[0]]:g} instead.",
+                stacklevel=2,
+            )
+        if (largest := float(np.abs(bounded).max())) > _LARGEST:
             raise InputError(f"{self.target!r} goes up to {largest:g}: more than the model can reckon with.")
-        outputs = run(self.windows(series, values, np.array([self.history])))
+        outputs = run(self.windows(series, bounded, np.array([self.history])))
         quantiles = outputs["quantiles"][0]  # (horizon, quantiles)
+        if not np.isfinite(quantiles).all():
+            raise InputError(f"The model makes no finite forecast of these values of {self.target!r}.")
         names = [f"q{round(100 * q)}" for q in self.quantiles]
         times = self.frequency.shift(series.end, np.arange(self.horizon))
         return {"time": times, **dict(zip(names, quantiles.T, strict=True))}

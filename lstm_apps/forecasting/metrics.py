@@ -8,7 +8,7 @@ MASE = Metric(
     "MASE",
     "lower",
     "mean absolute error of the median over that of the seasonal naive forecast one step ahead in "
-    "the training part (Hyndman & Koehler 2006)",
+    "the training part (Hyndman & Koehler 2006), outliers left out",
 )
 WQL = Metric(
     "WQL",
@@ -19,12 +19,18 @@ MAE = Metric("MAE", "lower", "mean absolute error of the median, in the unit of 
 # Origins drawn together: errors of one day are like those of the days around it, and of the weeks.
 _BLOCK = 28
 COVERAGE = Metric("coverage80", 0.8, "share of measured values inside the 80 % interval")
+# Of the standard deviation: what is less is rounding, not error.
+_LEAST_NAIVE_ERROR = 1e-6
 
 
 def seasonal_naive_error(values: np.ndarray, measured: np.ndarray, season: int) -> float:
-    """Mean |y_t - y_(t-season)| over measured pairs: MASE's unit. `values` (steps,)."""
+    """Mean |y_t - y_(t-season)| over measured pairs: MASE's unit. `values` (steps,). 0 where the series
+    repeats itself to the accuracy of float32, NaN where no pair is measured."""
     both = measured[season:] & measured[:-season]
-    return float(np.abs(values[season:] - values[:-season])[both].mean())
+    if not both.any():
+        return float("nan")
+    error = float(np.abs(values[season:] - values[:-season])[both].mean())
+    return error if error > _LEAST_NAIVE_ERROR * float(values[measured].std()) else 0.0
 
 
 def pinball(error: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -32,12 +38,13 @@ def pinball(error: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.maximum(levels * error, (levels - 1) * error)
 
 
+@np.errstate(all="ignore")  # what comes of nothing, or of too much, has a reason
 def score_quantiles(
     forecasts: np.ndarray,  # (origins, horizon, quantiles)
     actual: np.ndarray,  # (origins, horizon)
     measured: np.ndarray,  # (origins, horizon) of booleans; the others do not count
     levels: tuple[float, ...],  # (quantiles,), with 0.1, 0.5 and 0.9 among them
-    naive_error: float,
+    naive_error: float,  # where it is not above 0, there is no MASE
     seed: int = 0,
 ) -> Scores:
     """MASE, WQL, MAE and coverage, with 95 % intervals from a circular bootstrap (Politis & Romano 1992) of
@@ -56,15 +63,29 @@ def score_quantiles(
         mae = absolute[chosen].sum(axis=-1) / n
         wql = weighted[chosen].sum(axis=-1) / size[chosen].sum(axis=-1)
         coverage = inside[chosen].sum(axis=-1) / n
-        return np.stack([mae / naive_error, wql, mae, coverage])
+        return np.stack([mae / (naive_error if naive_error > 0 else np.nan), wql, mae, coverage])
 
-    values = all_metrics(np.arange(len(actual)))
     block = max(1, min(_BLOCK, len(actual) // 4))
     begins = np.random.default_rng(seed).integers(len(actual), size=(1000, -(-len(actual) // block), 1))
     chosen = (begins + np.arange(block)) % len(actual)
     resamples = chosen.reshape(1000, -1)[:, : len(actual)]
-    draws = all_metrics(resamples)
+    values, draws = all_metrics(np.arange(len(actual))), all_metrics(resamples)
+    reasons = dict.fromkeys((MASE, WQL, MAE, COVERAGE), "")
+    if not np.isfinite(forecasts).all():
+        reasons = dict.fromkeys(reasons, "not every forecast is a finite number")
+    elif not np.isfinite(size.sum()):
+        reasons = dict.fromkeys(reasons, "the values of the test part are too large for float32")
+    if naive_error == 0:
+        reasons[MASE] = (
+            "the seasonal naive forecast, its unit, has no error: the training part repeats itself exactly"
+        )
+    if np.isnan(naive_error):
+        reasons[MASE] = "no two values of the training part that are a season apart are measured"
+    if not size.any():
+        reasons[WQL] = "every measured value of the test part is 0"
+    if not count.any():
+        reasons = dict.fromkeys(reasons, "the test part has no measured value")
     return {
-        metric.name: Estimate.over(float(value), drawn)
-        for metric, value, drawn in zip((MASE, WQL, MAE, COVERAGE), values, draws, strict=True)
+        metric.name: Estimate.over(float(value), drawn, reason)
+        for (metric, reason), value, drawn in zip(reasons.items(), values, draws, strict=True)
     }

@@ -28,6 +28,9 @@ def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: 
                               label=f"{span:.0%} interval")  # fmt: skip
         axis.plot(t, q[:, q.shape[-1] // 2], color="C0", linewidth=1.2, label="median")
         axis.plot(t, y, color="black", linewidth=0.9, label="measured")
+        usual = y[features.bounded(np.where(np.isnan(y), features.mean, y)) == y]
+        if len(usual) < (~np.isnan(y)).sum():  # an outlier would flatten all else
+            axis.set_ylim(usual.min(initial=q.min()), usual.max(initial=q.max()))
         for origin in times[part, 0]:
             axis.axvline(origin, color="grey", linewidth=0.4, linestyle=":")
         axis.set_ylabel(features.unit or features.target)

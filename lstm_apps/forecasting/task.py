@@ -1,6 +1,7 @@
 """What all forecasting applications share: one regular series, quantiles of its next steps."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,14 @@ class Forecasting(Application):
                 f"{horizon} steps from {history}, with 15 % for validation and 20 % for the test, it needs "
                 f"at least {int(least / 0.64) + 1}."
             )
-        return by_time(series, validation, test)
+        split = by_time(series, validation, test)
+        for name, part in (("validation", split.validation), ("test", split.test)):
+            if not part.series.measured[part.begin :].any():
+                raise InputError(
+                    f"From {part.series.times[part.begin]} to {part.series.end}, the {name} part, nothing is "
+                    "measured: leave out the stretch without values."
+                )
+        return split
 
     def fit_features(self, data: Data) -> ForecastFeatures:
         history, horizon = _spans(data.train.series)
@@ -172,7 +180,9 @@ class Forecasting(Application):
         return self._score(features, data, run(inputs)["quantiles"])
 
     def score_baselines(self, features: ForecastFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        split = TimeSplit(data.train, data.validation, data.test)
+        # They get the care the model gets: outliers clipped.
+        parts = (data.train, data.validation, data.test)
+        split = TimeSplit(*(replace(part, values=features.bounded(part.values)) for part in parts))
         origins = self._test_examples(features, data).origins
         for name, quantiles in baselines.forecasts(features, split, origins):
             yield name, self._score(features, data, quantiles)
@@ -183,21 +193,22 @@ class Forecasting(Application):
         return WindowExamples(features, data.test, origins)
 
     def _score(self, features: ForecastFeatures, data: Data, quantiles: np.ndarray) -> Scores:
-        examples = self._test_examples(features, data)
-        _, targets, weights = examples.batch(np.arange(len(examples)), None)
+        """Against what was measured, outliers and all; only MASE's unit leaves those of the training part
+        out, for one of them could make any error small."""
         train = data.train
-        naive = seasonal_naive_error(train.values, train.series.measured, features.seasons[0])
-        return score_quantiles(
-            quantiles, targets["members"], weights["members"] > 0, features.quantiles, naive
-        )
+        usual = train.series.measured & (features.bounded(train.values) == train.values)
+        naive = seasonal_naive_error(train.values, usual, features.seasons[0])
+        actual, measured = self._test_examples(features, data).measured()
+        return score_quantiles(quantiles, actual, measured, features.quantiles, naive)
 
     def pictures(self, features: ForecastFeatures, data: Data, run: Run) -> list[Picture]:
         from lstm_apps.forecasting.pictures import calibration, fan
 
         examples = self._test_examples(features, data)
-        inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
+        inputs, _, _ = examples.batch(np.arange(len(examples)), None)
         quantiles = run(inputs)["quantiles"]
-        actual = np.where(weights["members"] > 0, targets["members"], np.nan)
+        values, measured = examples.measured()
+        actual = np.where(measured, values, np.nan)
         times = features.frequency.shift(
             data.test.series.start, examples.origins[:, None] + np.arange(features.horizon)
         )
@@ -226,8 +237,8 @@ class Forecasting(Application):
 
 
 class WindowExamples:
-    """Windows of a series: inputs as `ForecastFeatures.windows`, targets the steps that followed,
-    weight 0 where a step was not measured."""
+    """Windows of a series, outliers clipped: inputs as `ForecastFeatures.windows`, targets the steps that
+    followed, weight 0 where a step was not measured."""
 
     def __init__(self, features: ForecastFeatures, part: Part, origins: np.ndarray):
         if not len(origins):
@@ -236,6 +247,7 @@ class WindowExamples:
                 "of the series."
             )
         self.features, self.part, self.origins = features, part, origins
+        self._values = features.bounded(part.values)
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -243,10 +255,18 @@ class WindowExamples:
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
         at = self.origins[indices]
         ahead = at[:, None] + np.arange(self.features.horizon)
-        inputs = self.features.windows(self.part.series, self.part.values, at)
-        targets = self.part.values[ahead].astype(np.float32)
+        inputs = self.features.windows(self.part.series, self._values, at)
+        targets = self._values[ahead].astype(np.float32)
         weights = self.part.series.measured[ahead].astype(np.float32)
         return inputs, {"members": targets}, {"members": weights}
+
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """What followed each origin as it is in the series, float32, and whether it was measured: both
+        (origins, horizon)."""
+        ahead = self.origins[:, None] + np.arange(self.features.horizon)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+            values = self.part.values[ahead].astype(np.float32)
+        return values, self.part.series.measured[ahead]
 
 
 def _spans(series: Series) -> tuple[int, int]:

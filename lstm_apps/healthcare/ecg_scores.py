@@ -36,6 +36,15 @@ FROM_SIGNAL = Metric(
     "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
 )
 METRICS = (*ANNOTATED, *WITHOUT_232, FROM_SIGNAL)
+# Why one of `ANNOTATED` may have no value.
+_NOTHING = (
+    "of N, S and V there is one that no beat of the test part is or was called",
+    *(
+        text.format(c)
+        for c in ("V", "S")
+        for text in ("no beat of the test part is {}", "no beat of the test part was called {}")
+    ),
+)
 Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
 _ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # what beats are, and what they are called
 
@@ -60,14 +69,12 @@ def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Seq
 
 
 def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) -> Scores:
-    """The numbers of `_of` of all patients' confusion matrices, but for those of nothing; called as
-    `metrics`, which may be fewer."""
+    """The numbers of `_of` of all patients' confusion matrices; called as `metrics`, which may be fewer."""
     tables = np.array(list(of_patients.values()))
     draws = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
     return {
-        metric.name: Estimate.over(value, [d[i] for d in draws])
+        metric.name: Estimate.over(value, [d[i] for d in draws], _NOTHING[i])
         for i, (metric, value) in enumerate(zip(metrics, _of(tables.sum(axis=0)), strict=False))
-        if np.isfinite(value)
     }
 
 

@@ -52,17 +52,22 @@ class Hours:
 
 def hour_scores(hours: Hours, risk: np.ndarray, probability: bool = True) -> Scores:
     """AUROC and AUPRC of risks (hours,) at the hours that are asked of; Brier score and calibration error if
-    they are probabilities. What cannot be said where all hours or none come before an event is left out."""
+    they are probabilities. The first two have no value where all hours or none come before an event."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     asked, risk = hours.where(hours.asked), risk[hours.asked]
     figures = {AUROC: roc_auc_score, AUPRC: average_precision_score}
     if probability:
         figures |= {BRIER: _brier, CALIBRATION: _calibration_error}
-    if not 0 < asked.comes.sum() < len(asked):
+    if not len(asked):
+        return dict.fromkeys((m.name for m in figures), Estimate(None, reason="it is asked of no hour"))
+    found = {}
+    if not 0 < (events := int(asked.comes.sum())) < len(asked):
+        reason = f"{events} of {len(asked)} hours come before an event: there is nothing to tell apart"
+        found = {m.name: Estimate(None, reason=reason) for m in (AUROC, AUPRC)}
         del figures[AUROC], figures[AUPRC]
     draws = [d for d in _drawn(asked.patient) if 0 < asked.comes[d].sum() < len(d)]
-    return {
+    return found | {
         metric.name: Estimate.over(of(asked.comes, risk), [of(asked.comes[d], risk[d]) for d in draws])
         for metric, of in figures.items()
     }
@@ -89,8 +94,12 @@ def alarm_scores(hours: Hours, alarm: np.ndarray) -> Scores:
         scores[FORETOLD.name] = Estimate.over(
             float(ratio(foretold, all_events)), ratio(drawn[:, 2], drawn[:, 3])
         )
+    else:
+        scores[FORETOLD.name] = Estimate(None, reason="no event comes after a stable hour")
     if leads:
         scores[LEAD_TIME.name] = Estimate(float(np.median(leads)))
+    else:
+        scores[LEAD_TIME.name] = Estimate(None, reason="no alarm came before an event")
     return scores
 
 

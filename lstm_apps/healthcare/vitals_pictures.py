@@ -92,15 +92,17 @@ def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Pict
         if not members.any():
             continue
         part = asked.where(members)
-        found = hour_scores(part, risk[members]).get(AUROC.name)
-        low, high = found.interval if found and found.interval else (np.nan, np.nan)
+        found = hour_scores(part, risk[members])[AUROC.name]
+        figures = "" if found.value is None else f"{found.value:.2f}"
+        if found.interval:
+            figures += " ({:.2f} to {:.2f})".format(*found.interval)
         rows.append(
             [
                 name,
                 str(len(set(part.patient.tolist()))),
                 str(len(part)),
                 f"{part.comes.mean():.1%}",
-                f"{found.value:.2f} ({low:.2f} to {high:.2f})" if found else "",
+                figures,
             ]
         )
     figure = Figure(figsize=(7, 0.4 * len(rows) + 0.8), layout="constrained")

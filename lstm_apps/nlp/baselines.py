@@ -77,7 +77,8 @@ def _ridge_regression(
     fitted = []
     for alpha in (0.3, 1.0, 3.0):
         model = Ridge(alpha).fit(known, scores, weights)
-        quality = np.corrcoef(model.predict(unknown), right)[0, 1]
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN of what is all the same
+            quality = np.corrcoef(model.predict(unknown), right)[0, 1]
         fitted.append((np.nan_to_num(quality), make_pipeline(vectors, model)))
     _, best = max(fitted, key=lambda pair: pair[0])
     found = [best.predict([s.text for s in part]) if part else np.zeros(0) for part in parts]

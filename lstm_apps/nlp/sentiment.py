@@ -163,7 +163,9 @@ class Sentiment(Application):
         found = {
             ACCURACY.name: proportion((positive == (true > 0))[plain]),
             CORRELATION.name: Estimate.over(
-                correlation(slice(None)), list(map(correlation, resamples(len(true))))
+                correlation(slice(None)),
+                list(map(correlation, resamples(len(true)))),
+                "the scores, or people's, are all the same",
             ),
         }
         return found if other is None else {**found, ELSEWHERE.name: proportion(other)}

@@ -154,6 +154,22 @@ def test_where_the_package_is_not_a_file_is_scored_by_what_it_has_alone(small_ru
     assert found == {"here": pytest.approx(small_run.metrics["MASE"]["model"], rel=1e-3), "elsewhere": 7.0}
 
 
+def test_a_runtime_that_answers_nan_is_told(small_run, monkeypatch):
+    class Broken:
+        def __init__(self, path):
+            self.engine = open_engine(path)
+            self.inputs = self.engine.inputs
+            self.outputs = self.engine.outputs
+
+        def run(self, inputs):
+            return {name: np.full_like(a, np.nan) for name, a in self.engine.run(inputs).items()}
+
+    monkeypatch.setattr(benchmark, "RUNTIMES", {"broken": benchmark.Runtime(".onnx", Broken)})
+    (row,) = benchmark.benchmark(small_run, small_run.load_data(), small_run.load_model())
+    assert row["reason"] == "it answers with numbers that are not finite"
+    assert "metrics" not in row
+
+
 def whole_numbers() -> keras.Model:
     tokens = keras.Input((6,), dtype="int32", name="tokens")
     keras.utils.set_random_seed(1)

@@ -147,10 +147,46 @@ def test_a_constant_series_is_refused():
 
 @pytest.mark.parametrize(
     ("offset", "scale", "message"),
-    [(1e8, 1.0, "spreads by"), (0.0, 1e300, "choose a unit"), (7.0, 0.0, "constant")],
+    [
+        (1e8, 1.0, "spreads by"),
+        (0.0, 1e300, "choose a unit"),
+        (7.0, 0.0, "constant"),
+        (0.0, 1e-30, "numbers are larger"),
+    ],
 )
 def test_what_float32_does_not_tell_apart_is_refused(offset, scale, message):
     times, values = household(30)
     with pytest.raises(InputError, match=message):
         features(times, offset + scale * (values - values.mean()))
-    assert features(times, 1e-30 * values)[1].std > 0
+    assert features(times, 1e-5 * values)[1].std > 0
+
+
+def test_an_outlier_is_told_and_read_as_a_bound():
+    times, values = household(30)
+    _, fitted = features()
+    values[-10] = 1e30
+
+    def run(inputs):
+        assert inputs["history"].max() == inputs["history"][0, -10] == np.float32(fitted.bounds[1])
+        return {"quantiles": np.zeros((1, 24, 3))}
+
+    with pytest.warns(
+        UserWarning, match=r"1 of the last 336 .* first 1e\+30 at 2020-02-04T14:00:00: it reads"
+    ):
+        fitted.predict(run, {"time": times, "kW": values})
+
+
+def test_a_forecast_that_is_no_number_is_refused():
+    times, values = household(30)
+    with pytest.raises(InputError, match="no finite forecast"):
+        features()[1].predict(
+            lambda _: {"quantiles": np.full((1, 24, 3), np.inf)}, {"time": times, "kW": values}
+        )
+
+
+def test_features_of_files_made_before_have_no_bounds():
+    _, fitted = features()
+    data = to_json(fitted)
+    del data["bounds"]
+    values = np.array([1.0, 1e9])
+    np.testing.assert_array_equal(from_json(data).bounded(values), values)

@@ -5,8 +5,10 @@ from itertools import islice
 import numpy as np
 import pytest
 from households import household, write_csv
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lstm_apps import application
+from lstm_apps import application, runtime
 from lstm_apps.application import Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import TimeSplit
@@ -36,8 +38,9 @@ def test_the_test_part_is_the_last_whole_year(real):
 def test_features_know_the_training_part_only(real):
     data, features = real
     train = read_series(sources.get(ENERGY.dataset), "time", "kilowatts").values[: len(data.train.series)]
-    assert features.mean == pytest.approx(np.nanmean(train))
-    assert features.std == pytest.approx(np.nanstd(train))
+    assert (features.mean, features.std) == (np.nanmean(train), np.nanstd(train))
+    for part in (data.train, data.validation, data.test):  # in which nothing is an outlier
+        np.testing.assert_array_equal(features.bounded(part.values), part.values)
 
 
 def test_another_future_leaves_training_as_it_was(tmp_path):
@@ -95,6 +98,11 @@ def test_months(tmp_path):
         (lambda v: np.full_like(v, 2.0), "constant"),
         (lambda v: np.where(np.arange(len(v)) % 3 == 0, np.nan, v), "not measured"),
         (lambda v: v[:500], "it needs at least"),
+        (lambda v: np.append(v[:1530], np.full(390, np.nan)), "the test part, nothing is measured"),
+        (
+            lambda v: np.r_[v[:1240], np.full(300, np.nan), v[1540:]],
+            "From 2020-02-27T00:00:00 to 2020-03-10T00:00:00, the validation part, nothing is measured",
+        ),
     ],
 )
 def test_series_that_teach_nothing_are_refused(tmp_path, values, message):
@@ -108,6 +116,42 @@ def test_series_that_teach_nothing_are_refused(tmp_path, values, message):
 def test_unknown_role():
     with pytest.raises(InputError, match="role"):
         ENERGY.load(Request(columns={"text": "a"}))
+
+
+def test_outliers_ruin_no_window_no_target_and_no_unit(tmp_path):
+    """One in each part: the model is fed and taught bounds, the metric keeps what was measured."""
+    times, values = household(80)
+    clean = ENERGY.load(Request(str(write_csv(tmp_path / "a.csv", times, values))))
+    values[[500, 1400, 1700]] = 1e6
+    data = ENERGY.load(Request(str(write_csv(tmp_path / "b.csv", times, values))))
+    features, without = ENERGY.fit_features(data), ENERGY.fit_features(clean)
+    assert features.mean == pytest.approx(without.mean, rel=1e-3)
+    assert features.std == pytest.approx(without.std, rel=1e-2)
+    for part in (data.train, data.validation, data.test):
+        examples = ENERGY.examples(features, part)
+        inputs, targets, _ = examples.batch(np.arange(len(examples)), None)
+        assert inputs["history"].max() == np.float32(features.bounds[1]) < 20
+        assert targets["members"].max() < 20
+    zeros = np.zeros((len(ENERGY._test_examples(features, data)), 24, 5))
+    scores, those_without = (ENERGY._score(f, d, zeros) for f, d in ((features, data), (without, clean)))
+    assert scores["MAE"].value > 1e6 / (len(zeros) * 24)
+    unit, unit_without = (s["MAE"].value / s["MASE"].value for s in (scores, those_without))
+    assert unit == pytest.approx(unit_without, rel=0.01)
+
+
+@pytest.mark.slow
+def test_outliers_ruin_no_baseline(tmp_path):
+    """One in the training part, one in validation, one just before the test part."""
+    times, values = household(48)
+    changed = values.copy()
+    changed[[500, 800, 910]] = 1e6
+    found = []
+    for name, series in (("a", values), ("b", changed)):
+        data = ENERGY.load(Request(str(write_csv(tmp_path / f"{name}.csv", times, series))))
+        found.append(dict(ENERGY.score_baselines(ENERGY.fit_features(data), data)))
+    for name, scores in found[0].items():
+        assert found[1][name]["MAE"].value < 1.5 * scores["MAE"].value, name
+        assert found[1][name]["WQL"].value < 1.5 * scores["WQL"].value, name
 
 
 @pytest.mark.slow
@@ -182,3 +226,25 @@ def test_a_sample_is_read_whatever_was_said_of_the_table_trained_on(tmp_path, sa
         lambda _: {"quantiles": np.zeros((1, 24, 5), np.float32)}, ENERGY.sample_input(features, data)
     )
     assert answer["time"][-1] == data.test.series.times[-1]
+
+
+@settings(max_examples=25)
+@given(
+    at=st.lists(st.integers(1, 336), min_size=1, max_size=5),
+    outlier=st.sampled_from([1e6, -1e6, 1e30, -1e300, -999.0, 99999.0]),
+    seed=st.integers(0, 99),
+)
+def test_outliers_in_a_history_do_not_throw_its_forecast_off(small_run, at, outlier, seed):
+    """Whatever a few of the last two weeks' values are: finite, in order, and nearly as without them."""
+    model = runtime.load(small_run.folder / "model.onnx")
+    times, values = household(14, seed=seed)
+    without = model.predict({"time": times, "kilowatts": values})
+    values[np.negative(at)] = outlier
+    with pytest.warns(UserWarning, match="far from all that the model was trained on"):
+        answer = model.predict({"time": times, "kilowatts": values})
+    quantiles, expected = (
+        np.stack([a[q] for q in ("q10", "q25", "q50", "q75", "q90")]) for a in (answer, without)
+    )
+    assert np.isfinite(quantiles).all()
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert np.abs(quantiles - expected).max() < 5 * small_run.features.std

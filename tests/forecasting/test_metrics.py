@@ -62,3 +62,46 @@ def test_errors_that_go_on_for_weeks_widen_the_interval():
         return found.interval[1] - found.interval[0]
 
     assert width(together) > 2 * width(apart)
+
+
+def test_a_series_that_repeats_itself_has_no_mase():
+    """Up to rounding: that of float64 is no error of a forecast."""
+    season = np.sin(np.arange(24) * np.pi / 12)
+    rounded = np.sin(np.arange(720) * np.pi / 12)
+    assert (rounded[24:] != rounded[:-24]).any()
+    for values in (np.tile(season.round(3), 30), rounded):
+        assert seasonal_naive_error(values, np.ones(720, bool), 24) == 0
+    assert seasonal_naive_error(np.tile(season, 30) + 1e-4 * np.arange(720), np.ones(720, bool), 24) > 0
+    assert np.isnan(seasonal_naive_error(season, season > 0.9, 12))
+
+
+@pytest.mark.parametrize(
+    ("change", "null", "reason"),
+    [
+        ({"naive_error": 0.0}, {"MASE"}, "has no error"),
+        ({"naive_error": float("nan")}, {"MASE"}, "a season apart"),
+        ({"actual": np.zeros((8, 4))}, {"WQL"}, "is 0"),
+        ({"measured": np.zeros((8, 4), bool)}, {"MASE", "WQL", "MAE", "coverage80"}, "no measured value"),
+        ({"actual": np.full((8, 4), np.inf)}, {"MASE", "WQL", "MAE"}, "too large"),
+        ({"forecasts": np.full((8, 4, 3), np.nan)}, {"MASE", "WQL", "MAE"}, "not every forecast"),
+    ],
+)
+def test_what_cannot_be_computed_is_null_with_its_reason(change, null, reason):
+    known = {"actual": np.ones((8, 4)), "measured": np.ones((8, 4), bool), "naive_error": 1.0}
+    known["forecasts"] = np.zeros((8, 4, 3))
+    scores = score_quantiles(levels=LEVELS, **{**known, **change})
+    assert {name for name, estimate in scores.items() if estimate.value is None} == null
+    for name, estimate in scores.items():
+        if name in null:
+            assert reason in estimate.reason
+            assert (estimate.interval, len(estimate.draws)) == (None, 0)
+        else:
+            assert np.isfinite([estimate.value, *estimate.interval]).all()
+            assert estimate.reason == ""
+
+
+def test_weeks_of_zeros_among_the_draws_do_not_count():
+    actual = np.zeros((40, 4))
+    actual[:3] = 1.0
+    found = score_quantiles(np.full((40, 4, 3), 0.1), actual, np.ones((40, 4), bool), LEVELS, 1.0)["WQL"]
+    assert np.isfinite([found.value, *found.interval]).all()

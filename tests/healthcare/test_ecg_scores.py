@@ -52,3 +52,13 @@ def test_records_of_one_patient_count_as_his():
     joined = tuple(np.concatenate(pair) for pair in zip(one, other, strict=True))
     parts = [one, other, (TRUE, TRUE)]
     assert scores(["p", "p", "q"], parts, parts) == scores(["p", "q"], [joined, parts[2]], [joined, parts[2]])
+
+
+def test_classes_that_are_not_there_have_reasons_instead_of_figures():
+    beats = np.array(list("NNNNVV"))
+    found = scores(["a"], [(beats, np.array(list("NNNNNN")))], [(beats, beats)])
+    values = {name: estimate.value for name, estimate in found.items() if estimate.value is not None}
+    assert values == {"V sensitivity": 0.0}
+    assert found["V predictivity"].reason == "no beat of the test part was called V"
+    assert found["S sensitivity"].reason == "no beat of the test part is S"
+    assert "N, S and V" in found["macro F1"].reason

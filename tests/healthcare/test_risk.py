@@ -42,10 +42,23 @@ def test_scores_of_risks_that_are_right():
 
 
 def test_where_nothing_comes_nothing_is_ranked():
-    assert set(hour_scores(asked([0, 0, 0]), np.array([0.1, 0.2, 0.3]))) == {
-        "Brier score",
-        "calibration error",
-    }
+    for comes in ([0, 0, 0], [1, 1, 1]):
+        found = hour_scores(asked(comes, [5, 5, 5]), np.array([0.1, 0.2, 0.3]))
+        assert found["AUROC"].value is found["AUPRC"].value is None
+        assert found["AUROC"].reason.startswith(f"{sum(comes)} of 3 hours come before an event")
+        assert np.isfinite([found["Brier score"].value, found["calibration error"].value]).all()
+
+
+def test_of_nothing_that_is_asked_there_are_reasons_only():
+    none = replace(asked([0, 0, 0]), asked=np.zeros(3, bool))
+    for estimate in hour_scores(none, np.array([0.1, 0.2, 0.3])).values():
+        assert estimate.value is None
+        assert "no hour" in estimate.reason
+    found = alarm_scores(asked([0, 0, 0]), np.zeros(3, bool))
+    assert found["alarms per patient day"].value == 0
+    assert found["events foretold"].value is found["lead time"].value is None
+    assert "no event" in found["events foretold"].reason
+    assert "no alarm" in found["lead time"].reason
 
 
 def test_alarms_events_and_lead():

@@ -81,3 +81,9 @@ def test_a_metric_that_only_some_folds_have(tmp_path):
         "mean": 0.5,
         "baselines": {"simple": {"folds": {"a": None, "b": 0.25}, "mean": 0.25}},
     }
+
+
+def test_a_metric_without_a_value_in_any_fold():
+    row = {"model": None, "baselines": {"simple": None}}
+    found = _over_folds({"a": row, "b": row})
+    assert found == {"folds": {"a": None, "b": None}, "mean": None, "baselines": {}}

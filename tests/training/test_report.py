@@ -1,4 +1,7 @@
+import json
 import re
+import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,8 +11,9 @@ from matplotlib.figure import Figure
 from lstm_apps.application import Estimate, Metric, proportion
 from lstm_apps.layers import LSTM
 from lstm_apps.tables import lead_of
-from training.evaluate import beaten, lead
+from training.evaluate import beaten, evaluate, lead
 from training.report import _png, gate_maps, write_report
+from training.run import Run, read_json, write_json
 
 
 def test_metrics_hold_model_and_every_baseline(small_run):
@@ -74,6 +78,51 @@ def test_where_no_lead_can_be_told():
     assert lead(HIGHER, scores, {"a": {"m": Estimate(float("nan"))}}) is None
     assert lead(Metric("m", 0.8, ""), scores, {"a": scores}) is None
     assert lead(HIGHER, scores, {"a": {}}) is None
+    assert lead(HIGHER, {"m": Estimate(None, reason="why")}, {"a": scores}) is None
+    partly = lead(HIGHER, scores, {"a": {"m": Estimate(None, reason="why")}, "b": {"m": Estimate(0.75)}})
+    assert partly == {"over": "b", "value": -0.25, "interval": None}
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -np.inf])
+def test_what_is_no_number_is_no_value_and_has_a_reason(value):
+    for found in (Estimate(value, (0.0, 1.0)), Estimate.over(value, [0.0, 1.0])):
+        assert (found.value, found.interval, len(found.draws)) == (None, None, 0)
+        assert found.reason == f"it comes out as {value}"
+    assert Estimate.over(value, [], "of nothing").reason == "of nothing"
+    assert Estimate.over(1.0, [0.0, np.inf, np.nan, 2.0], "of nothing").interval == (0.05, 1.95)
+    assert proportion(np.zeros(0, bool)).value is None
+
+
+@pytest.mark.slow
+def test_a_report_without_mase(small_run, tmp_path):
+    """That of a series that repeats itself: every column of MASE is null."""
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    run = Run.open(folder)
+    app, data = run.application, run.load_data()
+    repeated = np.resize(data.train.values[:24], len(data.train.values))
+    data = replace(data, train=replace(data.train, values=repeated))
+    metrics = evaluate(run, data, lambda inputs: {"quantiles": np.ones((len(inputs["history"]), 24, 5))})
+    text = (folder / "metrics.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == json.loads(json.dumps(metrics))
+    row = metrics["MASE"]
+    assert row["model"] is row["interval"] is row["lead"] is None
+    assert set(row["baselines"].values()) == {None}
+    assert "has no error" in row["reason"]
+    assert set(row["baseline_reasons"].values()) == {row["reason"]}
+    assert metrics["MAE"]["reason"] is None
+    assert not beaten(app, metrics, "MASE")
+    assert (
+        f"<li>MASE cannot be computed: {row['reason']}.</li>"
+        in write_report(run, data, run.load_model()).read_text()
+    )
+
+
+def test_json_is_strict(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1.0})
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json(tmp_path / "a.json", {"a": value})
+    assert read_json(tmp_path / "a.json") == {"a": 1.0}
 
 
 def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
