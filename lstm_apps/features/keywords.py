@@ -126,9 +126,9 @@ class KeywordFeatures:
 
     def probabilities(self, run: Callable[[Arrays], Arrays], recordings: Sequence[np.ndarray]) -> np.ndarray:
         """Of each word being the one in each recording, (recordings, words); what they lack of 1 is the
-        probability that it is none of them. Of its readings the power mean, in which surer ones count for more,
-        because a speaker whom the model does not know may be better understood in another voice. Of a recording
-        in several pieces the surest counts.
+        probability that it is none of them. Of its readings the power mean, in which surer ones count for
+        more, because a speaker whom the model does not know may be better understood in another voice. Of a
+        recording in several pieces the surest counts.
 
         Args:
             run: The model: named inputs to named outputs.

@@ -183,7 +183,9 @@ class SpeechCommands(Application):
         import keras
 
         layer = model.get_layer("known")
-        memory = keras.Model(model.input, {"memory": layer.input, "probabilities": model.output["probabilities"]})
+        memory = keras.Model(
+            model.input, {"memory": layer.input, "probabilities": model.output["probabilities"]}
+        )
         of_word: dict[str, list[Recording]] = {word: [] for word in features.words}
         for recording in data.train:
             of_word[recording.label].append(recording)
@@ -194,7 +196,9 @@ class SpeechCommands(Application):
             one = weights["probabilities"] > 0
             vectors.append(memory.predict(inputs, verbose=0)["memory"][one])
             words.append(targets["probabilities"][one, 0])
-        inputs, targets, _ = self.examples(features, data.validation).batch(np.arange(len(data.validation)), None)
+        inputs, targets, _ = self.examples(features, data.validation).batch(
+            np.arange(len(data.validation)), None
+        )
         found = memory.predict(inputs, verbose=0)
         right = found["probabilities"].argmax(axis=1) == targets["probabilities"][:, 0]
         asked = found["memory"][right] if right.any() else found["memory"]
