@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+DOCS := .venv/.installed-docs
 
-.PHONY: quickstart test lint notebooks bench clean
+.PHONY: quickstart test lint docs notebooks bench clean
 
 quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in under five minutes
 	$(BIN)/lstm-apps quickstart
@@ -17,6 +18,9 @@ lint: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(DOCS)  ## the documentation, into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 notebooks: $(INSTALLED)  ## run them all, and keep no output
 	$(BIN)/python notebooks/run.py
 
@@ -25,11 +29,15 @@ bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
 	$(BIN)/python benchmarks/export_peers.py
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build site *.egg-info
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed, for TensorFlow; name it: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -e '.[test]'
+	touch $@
+
+$(DOCS): $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -e '.[docs]'
 	touch $@
