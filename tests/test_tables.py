@@ -40,3 +40,8 @@ def test_words_in_brackets_are_words():
     answer = {"word": "[b]", "probabilities": {"[b]": 0.5, "[/b] :bug:": 0.25}}
     shown_rows = shown(answer_table(answer, {"application": "a", "unit": "", "notice": ""}))
     assert shown_rows == [["word", "[b]"], ["probabilities", "[b]: 0.5000, [/b] :bug:: 0.2500"]]
+
+
+def test_what_is_not_known_is_called_so():
+    shown = answer_table({"word": None, "probability": 0.25}, {"application": "a", "unit": "", "notice": ""})
+    assert list(shown.columns[1].cells) == ["unknown", "0.2500"]

@@ -18,7 +18,7 @@ MOST_UNREAD = 0.25
 _STRANGEST = 0.001
 _PRIOR = 5  # letters
 _TAG = re.compile(
-    r"<!--.*?-->|<(script|style)\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>"
+    r"<!--(?:(?!<!--).)*?-->|<(script|style)\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>"
     r"""|</?[a-z][\w:-]*(?:\s(?:"[^"<]*"|'[^'<]*'|[^<>"'])*)?/?>""",
     re.IGNORECASE | re.DOTALL,
 )

@@ -149,7 +149,7 @@ NO_WORDS = {
     "a constant": np.full(4000, 0.5),
     "hardly any sound": 1e-5 * RNG.standard_normal(8000),
     "hum": 0.2 * np.sin(2 * np.pi * 60 * SECOND) + 0.05 * np.sin(2 * np.pi * 180 * SECOND),
-    "a low hum": 0.2 * np.sin(2 * np.pi * 16 * SECOND),
+    "a low hum": 0.2 * np.sin(2 * np.pi * 45 * SECOND),
     "a loud tone": np.sin(2 * np.pi * 1000 * SECOND),
     "noise": 0.1 * RNG.standard_normal(8000),
     "a sentence": np.tile(np.concatenate([0.1 * RNG.standard_normal(1600), np.zeros(400)]), 10),

@@ -40,7 +40,7 @@ def test_far_is_measured_in_spreads_from_the_nearest_class(layer):
     first, second, along, across, beside = keras.ops.convert_to_numpy(layer(points))[:, 0]
     assert min(first, second) > 0.95
     assert along > 0.3  # two spreads away
-    assert max(across, beside) < 0.01
+    assert max(across, beside) < 0.05
 
 
 def test_config_round_trip(layer):
