@@ -16,6 +16,7 @@ _LEARNT = 10
 MOST_UNREAD = 0.25
 # The share of training texts that are stranger than what is judged.
 _STRANGEST = 0.001
+_APART = 1.0  # nats a letter: where there are few training texts, they are hardly strange
 _PRIOR = 5  # letters
 _TAG = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<(script|style)\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>"
@@ -78,12 +79,13 @@ class Strangeness:
 
     @classmethod
     def fit(cls, texts: Sequence[tuple[float, int]]) -> Self:
-        """Of training texts as `surprise` has them: one in a thousand is too strange."""
+        """Of training texts as `surprise` has them: one in a thousand is too strange, if by `_APART`."""
         if not texts:
             return cls()
         usual = sum(nats for nats, _ in texts) / max(1, sum(letters for _, letters in texts))
         found = cls(usual)
-        return cls(usual, float(np.quantile([found(*text) for text in texts], 1 - _STRANGEST)))
+        strange = float(np.quantile([found(*text) for text in texts], 1 - _STRANGEST))
+        return cls(usual, max(strange, usual + _APART))
 
     def __call__(self, nats: float, letters: int) -> float:
         """Nats a letter, as if some of usual text were there too: of a short text little can be said."""

@@ -23,7 +23,6 @@ LABELS = ("negative", "positive")
 CANNOT_READ = "cannot read"  # instead of a label
 _ANY = Strangeness()  # of files of before, which do not tell letters from words
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
-_REPETITION = re.compile(r"(.+?)\1+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -248,7 +247,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_repetitions(model: bytes) -> bytes:
-    """A serialised SentencePiece model that does not use pieces like "!!" or "haha".
+    """A serialised SentencePiece model that does not use pieces like "!!", "haha" or "|--|--|".
 
     "!!!" as "!!" and "!" is as likely as "!" and "!!"; which one it is, implementations differ in.
     """
@@ -256,9 +255,14 @@ def _without_repetitions(model: bytes) -> bytes:
 
     proto = ModelProto.FromString(model)
     for piece in proto.pieces:
-        if piece.type == piece.NORMAL and _REPETITION.fullmatch(piece.piece):
+        if piece.type == piece.NORMAL and _repeats(piece.piece):
             piece.type = piece.UNUSED
     return proto.SerializeToString()
+
+
+def _repeats(piece: str) -> bool:
+    """Whether a piece begins anew after at most its half, and goes on so to its end."""
+    return any(piece[n:] == piece[:-n] for n in range(1, len(piece) // 2 + 1))
 
 
 def check_text(text: Any) -> None:

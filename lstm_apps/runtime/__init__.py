@@ -63,8 +63,6 @@ class Model:
         """
         options = checked(self.options, options)
         if is_step(self.engine):
-            if options:
-                raise InputError(f"A step file takes no options, got {', '.join(options)}.")
             stream = self.stream()
             return [*stream.push(raw), *stream.end()]
         return self._features.predict(self.engine.run, raw, **options)

@@ -12,7 +12,7 @@ import pytest
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.features.legibility import alphabet, has_words, without_markup
-from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
+from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures, _repeats
 
 SENTENCE = "the film was good bad awful lovely and not very a story with music about love people"
 WORDS = SENTENCE.split()
@@ -236,3 +236,10 @@ def test_a_file_of_before_knows_the_characters_of_its_pieces(features):
     read = from_json(old)
     assert read.predict(answer_by_length, "Отличный")["label"] == "cannot read"
     assert read.predict(answer_by_length, "good film") == features.predict(answer_by_length, "good film")
+
+
+@pytest.mark.parametrize(
+    ("piece", "repeats"), [("!!", True), ("haha", True), ("|--|--|", True), ("good", False), ("lol", False)]
+)
+def test_pieces_that_repeat_themselves_are_not_used(piece, repeats):
+    assert _repeats(piece) is repeats
