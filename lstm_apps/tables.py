@@ -154,4 +154,6 @@ def _cell(value: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_shown(v)}" for name, v in value.items())
+    if value is None:
+        return "unknown"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -65,6 +65,12 @@ def test_speech_commands(tmp_path):
         stream.reset()
         assert [e for piece in np.array_split(sound, 37) for e in stream.push(piece)] == whole
     recording = next(folder.glob("up_*.wav"))
+    with pytest.raises(InputError, match="Unknown option"):
+        runtime.load(run.folder / "model.step.onnx").predict(str(recording), threshold=0.5)
+    whole = runtime.load(run.folder / "model.onnx")
+    assert whole.predict(str(recording), threshold=1.0)["word"] is None
+    assert whole.predict(str(recording), threshold=0.0)["word"] in ("up", "down", "hum")
+    assert whole.info["threshold"] == whole.predict(str(recording))["threshold"] == run.features.abstain
     for file in ("model.onnx", "model.step.onnx"):
         said = CliRunner().invoke(app, ["predict", str(run.folder / file), str(recording), "--json"])
         assert json.loads(said.stdout) == runtime.load(run.folder / file).predict(str(recording))
@@ -89,6 +95,11 @@ def test_sentiment(tmp_path):
     refused = ["", "  \n", "a" * 10_000_000, "a\udcffb", [], path]
     run = check_application("sentiment", path, tmp_path, refused, lambda part: {s.document for s in part})
     answer = runtime.load(run.folder / "model.onnx").predict("A good film. A great book! " * 50)
+    for file in ("model.onnx", "model.tflite"):
+        said = CliRunner().invoke(app, ["predict", str(run.folder / file), "Отличный сервис", "--json"])
+        unread = json.loads(said.stdout)
+        assert (unread.pop("label"), unread.pop("reason")[:4]) == ("cannot read", "100%")
+        assert unread == {"probability": None, "score": None, "unread": 1.0}
     assert answer["label"] in ("positive", "negative")
     served = tf.saved_model.load(str(run.folder / "model.saved_model")).signatures["serving_default"]
     texts = ["A lovely film, number 3.", "An awful 😀 book", "\N{ARABIC LETTER ALEF}\x07 song", "poor " * 99]

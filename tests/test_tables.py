@@ -58,3 +58,8 @@ def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
     ]
     of_before = {"r": {"model": 0.5, "baselines": {"a": None}}}
     assert without_value(of_before) == []
+
+
+def test_what_is_not_known_is_called_so():
+    shown = answer_table({"word": None, "probability": 0.25}, {"application": "a", "unit": "", "notice": ""})
+    assert list(shown.columns[1].cells) == ["unknown", "0.2500"]

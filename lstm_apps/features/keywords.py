@@ -1,6 +1,5 @@
 """Features of a keyword spotter: sound to a waveform of its rate, and spikes to words."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
@@ -10,12 +9,17 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.audio import Resampler, read_audio, read_samples
 from lstm_apps.features.mel import LogMel
-from lstm_apps.features.options import Options
+from lstm_apps.features.options import Option, Options
 from lstm_apps.features.voice import at_tempi, in_voice
 
 Arrays = dict[str, np.ndarray]
 _SURER = 4  # exponent of the power mean of readings
 _AT_ONCE = 32  # pieces whose readings one call of the model takes
+# Sound in which no word can be, before any model is asked.
+_SILENT = 1e-4  # root mean square of the loudest frame, of a full scale of 1
+_STEADY = 2.0  # dB between the louder and the softer frames: hum and noise; words have over 3
+_LOUD = 15.0  # dB below the loudest frames, within which a frame is one of sound
+_TOO_LONG = 1.5  # times the longest word: so much sound is speech that goes on, or music
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class KeywordFeatures:
     mean: tuple[float, ...]  # of each band over the training part
     variance: tuple[float, ...]
     clip: int  # samples of a clip with one word, its tail included: a multiple of the hop
-    threshold: float = 0.5  # probability of a frame from which a word counts as heard
+    threshold: float = 0.5  # in a stream: probability of a frame from which a word counts as heard
+    abstain: float = 0.5  # in a recording of one word: probability below which it is unknown
     tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
     same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
     known_speakers: bool = False  # whether those who will speak are those whom the model learns from
@@ -39,11 +44,14 @@ class KeywordFeatures:
     tempi: tuple[float, ...] = (0.85, 1.0, 1.2, 1.4, 1.7)
 
     kind: ClassVar[str] = "keywords"
-    options: ClassVar[Options] = {}
+    options: ClassVar[Options] = {
+        "threshold": Option(float, "probability below which a recording's word is unknown")
+    }
 
     def __post_init__(self) -> None:
         if not self.voices or not self.tempi or min(*self.voices, *self.tempi) <= 0 or not self.words:
             raise ValueError("without words, voices or tempi over 0")
+        check_threshold(self.abstain)
         if self.clip <= self.tail_samples or self.tail < 0:
             raise ValueError(f"a clip of {self.clip} samples has no room for a word")
 
@@ -117,9 +125,10 @@ class KeywordFeatures:
         )
 
     def probabilities(self, run: Callable[[Arrays], Arrays], recordings: Sequence[np.ndarray]) -> np.ndarray:
-        """Of each word being the one in each recording, (recordings, words): of its readings the power
-        mean, in which surer ones count for more, because a speaker whom the model does not know may be better
-        understood in another voice. Of a recording in several pieces the surest counts.
+        """Of each word being the one in each recording, (recordings, words); what they lack of 1 is the
+        probability that it is none of them. Of its readings the power mean, in which surer ones count for
+        more, because a speaker whom the model does not know may be better understood in another voice. Of a
+        recording in several pieces the surest counts.
 
         Args:
             run: The model: named inputs to named outputs.
@@ -130,40 +139,91 @@ class KeywordFeatures:
         found: list[np.ndarray] = []
         for begin in range(0, len(pieces), _AT_ONCE):
             readings = np.stack([self.readings(piece) for piece in pieces[begin : begin + _AT_ONCE]])
-            each = run({"waveform": readings.reshape(-1, self.clip)})["probabilities"]
-            mean = (each.reshape(*readings.shape[:2], -1) ** _SURER).mean(axis=1) ** (1 / _SURER)
-            found += list(mean / mean.sum(axis=1, keepdims=True))
+            outputs = run({"waveform": readings.reshape(-1, self.clip)})
+            of_word = _power_mean(outputs["probabilities"], readings)
+            # Files of before know no other sounds than words.
+            known = _power_mean(outputs["known"], readings) if "known" in outputs else 1.0
+            found += list(known * of_word / of_word.sum(axis=1, keepdims=True))
         answers = iter(found)
         return np.stack(
             [max((next(answers) for _ in of_recording), key=np.max) for of_recording in of_recordings]
         )
 
-    def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
+    def predict(
+        self, run: Callable[[Arrays], Arrays], raw: Any, *, threshold: float | None = None
+    ) -> dict[str, Any]:
         """Which word is spoken in a recording of one.
 
         Args:
             run: The model: named inputs to named outputs.
             raw: As `read_audio`.
+            threshold: Probability below which the word is unknown, instead of the features' own.
 
         Returns:
-            "word", its "probability", and "probabilities" of all words.
+            "word", None where it is unknown, and then "reason"; "probability" of the likeliest word, the
+            "threshold" it was compared with, and "probabilities" of all words, whose rest to 1 is that of
+            none of them.
         """
+        threshold = self.abstain if threshold is None else check_threshold(threshold)
         samples = read_audio(raw, self.rate)
-        if not np.ptp(samples):
-            warnings.warn("The recording is silent throughout: the answer means nothing.", stacklevel=2)
-        (probabilities,) = self.probabilities(run, [samples])
+        reason = self.no_word(samples)
+        probabilities = np.zeros(len(self.words)) if reason else self.probabilities(run, [samples])[0]
+        best = float(probabilities.max())
+        if not reason and best < threshold:
+            reason = f"no word is as likely as {threshold:.2f}; the nearest is " + repr(
+                self.words[int(probabilities.argmax())]
+            )
         return {
-            "word": self.words[int(probabilities.argmax())],
-            "probability": float(probabilities.max()),
+            "word": None if reason else self.words[int(probabilities.argmax())],
+            "probability": best,
+            "threshold": threshold,
+            "reason": reason,
             "probabilities": dict(zip(self.words, map(float, probabilities), strict=True)),
         }
+
+    def no_word(self, samples: np.ndarray) -> str:
+        """Why sound cannot be a recording of one word, whatever a model says of it; "" where it can."""
+        size = self.spectrogram.window
+        if not np.ptp(samples):
+            return "it is silent"
+        if len(samples) < 8 * size:
+            return ""  # too short to be looked at in frames
+        frames = samples[: len(samples) - len(samples) % size].reshape(-1, size).astype(np.float64)
+        level = np.sqrt(frames.var(axis=1))
+        soft, loud = np.quantile(level, [0.05, 0.95])
+        if level.max() < _SILENT:
+            return "it is silent"
+        if _decibels(loud / max(soft, 1e-12)) < _STEADY:
+            return "it is as loud from its begin to its end, as hum and noise are and words are not"
+        seconds = np.sum(level > loud * 10 ** (-_LOUD / 20)) * size / self.rate
+        longest = (self.clip - self.tail_samples) / self.rate
+        if seconds > _TOO_LONG * longest:
+            return (
+                f"it holds {seconds:.1f} s of sound, and a word takes up to {longest:.1f} s: give one word, "
+                "or a stream to a step file"
+            )
+        return ""
 
     def stream(self, push: Any) -> "KeywordStream":
         """Words as they are spoken; `push` is the file's `Stream`."""
         return KeywordStream(self, push)
 
     def about(self) -> dict[str, Any]:
-        return {"labels": list(self.words), "rate": self.rate, "known_speakers": self.known_speakers}
+        room = self.clip - self.tail_samples
+        return {
+            "labels": list(self.words),
+            "rate": self.rate,
+            "known_speakers": self.known_speakers,
+            "threshold": self.abstain,
+            "stream_threshold": self.threshold,
+            # Where a word lies in "waveform".
+            "clip": {
+                "samples": self.clip,
+                "word_samples": room,
+                "place": f"one word in the middle of samples 0 to {room - 1}, zeros before and after it; "
+                f"samples {room} to {self.clip - 1} are zeros; mono, float32 from -1 to 1",
+            },
+        }
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -172,6 +232,23 @@ class KeywordFeatures:
     def from_dict(cls, data: dict) -> Self:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**{**values, "spectrogram": LogMel(**data["spectrogram"])})
+
+
+def check_threshold(value: float) -> float:
+    """The value, if it is a probability; otherwise an InputError."""
+    if not 0 <= value <= 1:
+        raise InputError(f"The threshold is a probability from 0 to 1, got {value:g}.")
+    return value
+
+
+def _power_mean(values: np.ndarray, readings: np.ndarray) -> np.ndarray:
+    """(pieces * readings, n) of a model to (pieces, n)."""
+    each = values.reshape(*readings.shape[:2], -1)
+    return (each**_SURER).mean(axis=1) ** (1 / _SURER)
+
+
+def _decibels(ratio: float) -> float:
+    return float(20 * np.log10(max(ratio, 1e-12)))
 
 
 class Spikes:

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lstm_apps.errors import InputError, first_line
+from lstm_apps.features import legibility
+from lstm_apps.features.legibility import Strangeness, without_markup
 from lstm_apps.features.options import Options
 
 Arrays = dict[str, np.ndarray]
@@ -18,8 +20,9 @@ PADDING, UNKNOWN = 0, 1
 _RULE = "nmt_nfkc_cf"  # how text is normalised: Unicode NFKC, without case
 _LONGEST = 1_000_000  # characters; more is no text that a person would read
 LABELS = ("negative", "positive")
+CANNOT_READ = "cannot read"  # instead of a label
+_ANY = Strangeness()  # of files of before, which do not tell letters from words
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
-_REPETITION = re.compile(r"(.+?)\1+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -33,6 +36,10 @@ class TextFeatures:
 
     sentencepiece: str  # the serialised model, base64
     lengths: tuple[int, ...]  # in pieces, ascending: a sentence is padded to the next; the last is the most
+    # What is judged, see `legibility`; files of before know the characters of their pieces.
+    alphabet: str = ""  # characters that were learnt
+    most_unread: float = legibility.MOST_UNREAD  # share of other characters
+    strangeness: Strangeness = _ANY
 
     kind: ClassVar[str] = "text"
     options: ClassVar[Options] = {}
@@ -42,12 +49,23 @@ class TextFeatures:
             raise ValueError(f"lengths {self.lengths} do not ascend from 1")
 
     @classmethod
-    def fit(cls, texts: Iterable[str], *, vocabulary: int, lengths: tuple[int, ...]) -> Self:
-        """Train the vocabulary on the training part: unigram pieces without case, bytes for what is rare."""
+    def fit(
+        cls,
+        texts: Iterable[str],
+        *,
+        vocabulary: int,
+        lengths: tuple[int, ...],
+        usual: Iterable[str] | None = None,
+    ) -> Self:
+        """Train the vocabulary on the training part: unigram pieces without case, bytes for what is rare.
+
+        `usual` are the texts among them that are as those which will be read; by default all.
+        """
         import io
 
         import sentencepiece
 
+        texts = [without_markup(text) for text in texts]
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -69,7 +87,10 @@ class TextFeatures:
             )
         except RuntimeError as error:
             raise InputError(f"There is too little text to make a vocabulary of: {error}") from error
-        return cls(base64.b64encode(_without_repetitions(model.getvalue())).decode(), lengths)
+        fitted = cls(base64.b64encode(_without_repetitions(model.getvalue())).decode(), lengths)
+        fitted = replace(fitted, alphabet=fitted._alphabet(texts))
+        found = [fitted._surprise(without_markup(text)) for text in (texts if usual is None else usual)]
+        return replace(fitted, strangeness=Strangeness.fit(found))
 
     @property
     def length(self) -> int:
@@ -88,12 +109,47 @@ class TextFeatures:
         except (RuntimeError, ValueError) as error:
             raise InputError(f"The model's vocabulary is damaged: {first_line(error)}") from error
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.alphabet or self._alphabet([]))
+
+    def _alphabet(self, texts: Iterable[str]) -> str:
+        p = self.processor
+        whole = (
+            i for i in range(p.get_piece_size()) if not (p.is_byte(i) or p.is_control(i) or p.is_unknown(i))
+        )
+        return legibility.alphabet(map(p.normalize, texts), map(p.id_to_piece, whole))
+
+    def _surprise(self, text: str) -> tuple[float, int]:
+        p = self.processor
+        return legibility.surprise(
+            text, lambda t: [(p.id_to_piece(i), p.get_score(i)) for i in p.encode(t) if not p.is_byte(i)]
+        )
+
+    def unread(self, text: str) -> float:
+        """The share of a text's characters that were not learnt, from 0 to 1."""
+        return legibility.unread(self.processor.normalize(without_markup(text)), self._known)
+
+    def unreadable(self, text: str) -> str:
+        """Why a text cannot be judged; "" where it can."""
+        plain = without_markup(text)
+        if not is_read(plain):
+            return "there is no text in it"
+        if not legibility.has_words(plain):
+            return "there is no word in it"
+        if (share := self.unread(text)) > self.most_unread:
+            return f"{share:.0%} of its characters are of a script or kind that the model did not learn"
+        if self.strangeness(*self._surprise(plain)) > self.strangeness.most:
+            return "its letters make no words of a language that the model learnt"
+        return ""
+
     def parts(self, text: str) -> list[list[int]]:
         """The numbers of a text's pieces, all together where they are at most `length`, as in training;
         else those of each sentence, of which one of more than `length` is cut into several."""
         check_text(text)
         if not text.strip():
             raise InputError("The text is empty.")
+        text = without_markup(text)
         if not (whole := self.processor.encode(text)):
             raise InputError("The text holds no letter, digit or sign.")
         if len(whole) <= self.length:
@@ -133,36 +189,65 @@ class TextFeatures:
             raw: A text of any number of sentences; or the `Path` of a text file; or a list of texts.
 
         Returns:
-            "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4; of a
-            list an array of each, (texts,).
+            "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4,
+            "unread", the share of its characters that the model did not learn, and "reason". Where there is
+            a reason not to judge it the label is "cannot read", and probability and score are None. Of a list
+            an array of each, (texts,); NaN stands for None there, and an empty text is one that cannot be
+            read.
         """
-        texts = list(raw) if isinstance(raw, list | tuple) else [_read(raw) if isinstance(raw, Path) else raw]
-        if not texts:
+        if not isinstance(raw, list | tuple):
+            text = _read(raw) if isinstance(raw, Path) else raw
+            self.parts(text)  # nothing at all is no text, but an error
+            return {name: _plain(a[0].item()) for name, a in self._judged(run, [text]).items()}
+        if not raw:
             raise InputError("The list of texts is empty.")
-        log_odds, score = self.opinions(run, texts).T
-        found = {
-            "label": np.where(log_odds > 0, *reversed(LABELS)),
+        for number, text in enumerate(raw, 1):
+            try:
+                check_text(text)
+            except InputError as error:
+                raise InputError(f"Text {number} of {len(raw)}: {error}") from error
+        return self._judged(run, raw)
+
+    def _judged(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> Arrays:
+        reasons = [self.unreadable(text) for text in texts]
+        read = [i for i, reason in enumerate(reasons) if not reason]
+        found = np.full((len(texts), 2), np.nan, np.float32)
+        if read:
+            found[read] = self.opinions(run, [texts[i] for i in read])
+        log_odds, score = found.T
+        return {
+            "label": np.where(np.isnan(log_odds), CANNOT_READ, np.where(log_odds > 0, *reversed(LABELS))),
             "probability": 1 / (1 + np.exp(-log_odds)),
             "score": np.clip(score, -4, 4),
+            "unread": np.array([self.unread(text) for text in texts]),
+            "reason": np.array(reasons),
         }
-        return found if isinstance(raw, list | tuple) else {name: a[0].item() for name, a in found.items()}
 
     def stream(self, stream: Any) -> Any:
         raise InputError("A text is read in both directions: it is not streamed.")
 
     def about(self) -> dict[str, Any]:
-        return {"labels": list(LABELS)}
+        return {
+            "labels": list(LABELS),
+            "vocabulary": "a SentencePiece model in base64: features.sentencepiece of these metadata; "
+            f"{PADDING} pads at the end, {UNKNOWN} is unknown",
+        }
 
     def to_dict(self) -> dict:
-        return {"sentencepiece": self.sentencepiece, "lengths": list(self.lengths)}
+        return {**asdict(self), "lengths": list(self.lengths)}
 
     @classmethod
     def from_dict(cls, data: dict) -> Self:
-        return cls(data["sentencepiece"], tuple(data["lengths"]))
+        strangeness = Strangeness(**data.get("strangeness", {}))
+        return cls(**{**data, "lengths": tuple(data["lengths"]), "strangeness": strangeness})
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _without_repetitions(model: bytes) -> bytes:
-    """A serialised SentencePiece model that does not use pieces like "!!" or "haha".
+    """A serialised SentencePiece model that does not use pieces like "!!", "haha" or "|--|--|".
 
     "!!!" as "!!" and "!" is as likely as "!" and "!!"; which one it is, implementations differ in.
     """
@@ -170,9 +255,14 @@ def _without_repetitions(model: bytes) -> bytes:
 
     proto = ModelProto.FromString(model)
     for piece in proto.pieces:
-        if piece.type == piece.NORMAL and _REPETITION.fullmatch(piece.piece):
+        if piece.type == piece.NORMAL and _repeats(piece.piece):
             piece.type = piece.UNUSED
     return proto.SerializeToString()
+
+
+def _repeats(piece: str) -> bool:
+    """Whether a piece begins anew after at most its half, and goes on so to its end."""
+    return any(piece[n:] == piece[:-n] for n in range(1, len(piece) // 2 + 1))
 
 
 def check_text(text: Any) -> None:

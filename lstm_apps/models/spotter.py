@@ -5,6 +5,7 @@ from keras import ops
 
 from lstm_apps.features.mel import LogMel
 from lstm_apps.layers import LSTM, LeftContext
+from lstm_apps.models.familiarity import Familiarity
 from lstm_apps.models.frontend import SpecAugment, log_mel
 
 
@@ -44,9 +45,10 @@ def spotter(
     """Build the spotter.
 
     Input "waveform" (batch, samples), from -1 to 1; a frame is `spectrogram.hop` samples. Outputs:
-    "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; and "probabilities"
-    (batch, words), of each word being the one in a recording of one, from its logits at all frames. The
-    blank takes no part in them: what tells words apart in a whole recording need not be sure of when.
+    "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; "probabilities"
+    (batch, words), of each word being the one in a recording of one, from its logits at all frames; and
+    "known" (batch, 1), how likely it is one of them at all. The blank takes no part in the probabilities:
+    what tells words apart in a whole recording need not be sure of when.
 
     The two convolutions over time and frequency, pooled over frequency, make what follows indifferent to
     how long a speaker's vocal tract is. In training a share of `varied` of the examples sound as if by other
@@ -66,10 +68,15 @@ def spotter(
     for i in range(layers):
         x = keras.layers.Dropout(dropout)(x)
         x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
+    heard = x
     x = keras.layers.Dropout(dropout)(x)
     logits = keras.layers.Dense(1 + words, name="logits")(x)
     spikes = ops.logsumexp(logits[:, :, 1:], axis=1)
+    # Where the model hears a word, what it then remembers, (batch, units).
+    when = ops.softmax(ops.logsumexp(logits[:, :, 1:], axis=2), axis=1)
+    memory = ops.sum(when[:, :, None] * heard, axis=1)
     outputs = {
+        "known": Familiarity(words, name="known", dtype="float32")(memory),
         "logits": logits,
         "frames": keras.layers.Softmax(name="frames")(logits),
         "probabilities": keras.layers.Softmax(name="probabilities")(spikes),

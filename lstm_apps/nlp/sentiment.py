@@ -21,6 +21,7 @@ from lstm_apps.data.splits import by_group
 from lstm_apps.data.texts import LAYOUT, Sentence, read_sentences
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
+from lstm_apps.features.legibility import without_markup
 from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
 from lstm_apps.nlp import baselines
 
@@ -102,7 +103,12 @@ class Sentiment(Application):
         )
 
     def fit_features(self, data: Data) -> TextFeatures:
-        return TextFeatures.fit((s.text for s in data.train), vocabulary=VOCABULARY, lengths=LENGTHS)
+        return TextFeatures.fit(
+            (s.text for s in data.train),
+            vocabulary=VOCABULARY,
+            lengths=LENGTHS,
+            usual=(s.text for s in data.train if s.weight >= 1),  # the others are single words
+        )
 
     def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
         return SentenceExamples(features, records)
@@ -214,7 +220,8 @@ class SentenceExamples:
 
     def __init__(self, features: TextFeatures, sentences: list[Sentence]):
         self.features, self.sentences = features, sentences
-        self.pieces = [p or [UNKNOWN] for p in features.processor.encode([s.text for s in sentences])]
+        self.texts = [without_markup(s.text) for s in sentences]
+        self.pieces = [p or [UNKNOWN] for p in features.processor.encode(self.texts)]
         self.lengths = np.array([len(p) for p in self.pieces])
         if (cut := (self.lengths > features.length).mean()) > _MOST_CUT:
             warnings.warn(
@@ -231,7 +238,7 @@ class SentenceExamples:
         if rng is None:
             tokens = self.features.padded([self.pieces[i] for i in indices])
         else:
-            tokens = self._sampled([s.text for s in chosen], rng)
+            tokens = self._sampled([self.texts[i] for i in indices], rng)
         score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS + 1, axis=1)
         weight = np.array([s.weight for s in chosen], np.float32)
         targets = {"member_log_odds": 1 / (1 + np.exp(-CERTAINTY * score)), "member_scores": score}

@@ -29,6 +29,8 @@ _FEWEST_SPEAKERS = 5  # to be split by
 _MOST_WORDS = 2  # in a training example
 _SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
 _VARIED_KNOWN = 0.2  # share that sounds as if by others, where all speakers are known; else all do
+_TO_KNOW = 200  # recordings of each word by which the model tells words from other sounds
+_UNKNOWN = 0.05  # share of validation's words, of those understood, that may come out as unknown
 _SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
 
 
@@ -42,7 +44,7 @@ class SpeechCommands(Application):
     layout = LAYOUT
     roles = {}  # noqa: RUF012
     metrics = (ACCURACY, AS_SPOKEN, detection.HIT_RATE, detection.FALSE_ALARMS)
-    outputs = ("probabilities",)
+    outputs = ("probabilities", "known")
     stream_outputs = ("frames",)
     baselines = baselines.NAMES
     presets = {  # noqa: RUF012
@@ -161,10 +163,46 @@ class SpeechCommands(Application):
         return {"logits": SpikeLoss(), "probabilities": keras.losses.SparseCategoricalCrossentropy()}
 
     def finish(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
-        """Sets the threshold of detection."""
+        """Sets what the model takes for a word at all, and the thresholds of a recording and of a stream."""
+
+        def run(inputs: Arrays) -> Arrays:
+            return model.predict(inputs, verbose=0)
+
+        self._fit_familiarity(model, features, data)
+        found = features.probabilities(run, [r.read(features.rate) for r in data.validation])
+        right = found.argmax(axis=1) == [features.words.index(r.label) for r in data.validation]
+        if right.any():
+            abstain = float(np.quantile(found[right].max(axis=1), _UNKNOWN))
+            features = replace(features, abstain=min(abstain, 1.0))
         long = detection.long_recording(data.validation, features.rate)
-        frames = detection.spikes(features, long, lambda inputs: model.predict(inputs, verbose=0))
+        frames = detection.spikes(features, long, run)
         return replace(features, threshold=detection.best_threshold(features, long, frames))
+
+    def _fit_familiarity(self, model, features: KeywordFeatures, data: Data) -> None:
+        """On training words as they are and augmented; how far right ones are apart, on validation's."""
+        import keras
+
+        layer = model.get_layer("known")
+        memory = keras.Model(
+            model.input, {"memory": layer.input, "probabilities": model.output["probabilities"]}
+        )
+        of_word: dict[str, list[Recording]] = {word: [] for word in features.words}
+        for recording in data.train:
+            of_word[recording.label].append(recording)
+        chosen = [r for records in of_word.values() for r in records[:: -(-len(records) // _TO_KNOW)]]
+        vectors, words = [], []
+        for rng in (None, np.random.default_rng(0)):
+            inputs, targets, weights = self.examples(features, chosen).batch(np.arange(len(chosen)), rng)
+            one = weights["probabilities"] > 0
+            vectors.append(memory.predict(inputs, verbose=0)["memory"][one])
+            words.append(targets["probabilities"][one, 0])
+        inputs, targets, _ = self.examples(features, data.validation).batch(
+            np.arange(len(data.validation)), None
+        )
+        found = memory.predict(inputs, verbose=0)
+        right = found["probabilities"].argmax(axis=1) == targets["probabilities"][:, 0]
+        asked = found["memory"][right] if right.any() else found["memory"]
+        layer.fit(np.concatenate(vectors), np.concatenate(words), asked)
 
     def score(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
         alone = self.score_alone(features, data, run)

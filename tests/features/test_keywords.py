@@ -138,11 +138,79 @@ def test_the_surest_piece_of_a_long_recording_counts():
     np.testing.assert_allclose(found, [[0.6, 0.4], [0.1, 0.9], [0.1, 0.9]])
 
 
-def test_silence_is_told():
+def asked(_):
+    raise AssertionError("the model was asked")
+
+
+RNG = np.random.default_rng(0)
+SECOND = np.arange(8000) / 8000
+NO_WORDS = {
+    "silent": np.zeros(4000),
+    "a constant": np.full(4000, 0.5),
+    "hardly any sound": 1e-5 * RNG.standard_normal(8000),
+    "hum": 0.2 * np.sin(2 * np.pi * 60 * SECOND) + 0.05 * np.sin(2 * np.pi * 180 * SECOND),
+    "a low hum": 0.2 * np.sin(2 * np.pi * 45 * SECOND),
+    "a loud tone": np.sin(2 * np.pi * 1000 * SECOND),
+    "noise": 0.1 * RNG.standard_normal(8000),
+    "a sentence": np.tile(np.concatenate([0.1 * RNG.standard_normal(1600), np.zeros(400)]), 10),
+}
+
+
+@pytest.mark.parametrize("sound", NO_WORDS.values(), ids=NO_WORDS)
+def test_what_cannot_be_a_word_is_unknown_without_asking_the_model(sound):
+    answer = features().predict(asked, sound.astype(np.float32))
+    assert (answer["word"], answer["probability"], answer["threshold"]) == (None, 0.0, 0.5)
+    assert answer["reason"]
+    assert set(answer["probabilities"].values()) == {0.0}
+
+
+def spoken(seconds=0.5):
+    """Sound that swells and fades, as words do."""
+    time = np.arange(int(8000 * seconds))
+    return (0.3 * np.sin(time / 4) * np.hanning(len(time))).astype(np.float32)
+
+
+def knows(share, *probabilities):
+    return lambda inputs: {
+        **says(*probabilities)(inputs),
+        "known": np.full((len(inputs["waveform"]), 1), share, np.float32),
+    }
+
+
+def test_a_word_below_the_threshold_is_unknown():
+    f = features(abstain=0.6)
+    heard = f.predict(knows(0.9, 0.2, 0.8), spoken())
+    assert (heard["word"], heard["reason"], heard["threshold"]) == ("yes", "", 0.6)
+    assert heard["probability"] == pytest.approx(0.72)
+    assert heard["probabilities"] == pytest.approx({"no": 0.18, "yes": 0.72})
+    for run in (knows(0.7, 0.2, 0.8), knows(1.0, 0.45, 0.55), says(0.45, 0.55)):
+        unknown = f.predict(run, spoken())
+        assert unknown["word"] is None
+        assert "'yes'" in unknown["reason"]
+        assert 0.5 < unknown["probability"] < 0.6
+    assert f.predict(knows(0.7, 0.2, 0.8), spoken(), threshold=0.5)["word"] == "yes"
+    assert f.predict(knows(1.0, 0.1, 0.9), spoken(), threshold=0.95)["word"] is None
+    for threshold in (-0.1, 1.1, float("nan")):
+        with pytest.raises(InputError, match="from 0 to 1"):
+            f.predict(says(0.2, 0.8), spoken(), threshold=threshold)
+
+
+def test_a_word_with_silence_or_noise_around_it_is_one():
+    noise = 0.003 * np.random.default_rng(1).standard_normal(40000)
+    for around in (np.zeros(40000), noise):
+        around[20000:24000] += spoken()
+        assert features().no_word(around.astype(np.float32)) == ""
+    assert features().no_word(spoken(0.02)) == ""
+
+
+def test_it_is_told_where_a_word_lies_in_the_clip():
     f = features()
-    with pytest.warns(UserWarning, match="silent"):
-        answer = f.predict(says(0.2, 0.8), np.zeros(4000))
-    assert (answer["word"], answer["probability"]) == ("yes", pytest.approx(0.8))
+    clip = f.about()["clip"]
+    room = clip["word_samples"]
+    placed = np.flatnonzero(f.in_clip(np.ones(1000, np.float32)))
+    assert clip["samples"] == f.clip
+    assert (placed[0], placed[-1]) == ((room - 1000) // 2, (room - 1000) // 2 + 999)
+    assert f"0 to {room - 1}" in clip["place"]
 
 
 class Recorder:
@@ -175,8 +243,3 @@ def test_pieces_at_any_rate_are_resampled_as_the_whole(rate, size):
     stream.push((sound, rate))
     with pytest.raises(InputError, match="began at"):
         stream.push((sound, rate + 1))
-
-
-def test_a_constant_is_silence():
-    with pytest.warns(UserWarning, match="silent"):
-        features().predict(says(0.2, 0.8), np.full(4000, 0.5))

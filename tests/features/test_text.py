@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import time
 from importlib.metadata import distributions
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures
+from lstm_apps.features.legibility import alphabet, has_words, without_markup
+from lstm_apps.features.text import PADDING, UNKNOWN, TextFeatures, _repeats
 
 SENTENCE = "the film was good bad awful lovely and not very a story with music about love people"
 WORDS = SENTENCE.split()
@@ -93,7 +95,7 @@ def test_a_long_text_is_the_mean_of_its_sentences(features):
     np.testing.assert_allclose(found[:, 0], [np.mean(n) for n in lengths])
     np.testing.assert_allclose(found[:, 1], [-np.mean(n) for n in lengths])
     answer = features.predict(run, texts[0])
-    assert (answer["label"], answer["score"]) == ("positive", -4.0)
+    assert (answer["label"], answer["score"], answer["reason"]) == ("positive", -4.0, "")
 
 
 @pytest.mark.parametrize("bad", ["", " \n\t", None, 3, ["a"], "x" * 1_000_001])
@@ -145,3 +147,99 @@ def test_a_list_of_texts_and_a_file_are_answered(features, tmp_path):
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="no text in UTF-8"):
         features.predict(answer_by_length, file)
+
+
+UNREADABLE = {
+    "Cyrillic": "Отличный сервис",
+    "Greek": "Καλημέρα κόσμε",
+    "Chinese": "这个酒店很好",
+    "Arabic": "خدمة ممتازة",
+    "Hebrew": "שירות מצוין",
+    "Hindi": "नमस्ते दुनिया",
+    "half": "the film хороший",
+    "emoji": "👍",
+    "emojis": "😡😡 😡",
+    "full width": "☆☆☆",
+    "digits": "12345",
+    "a rating": "10/10",
+    "punctuation": "!!! ???",
+    "dots": "...",
+    "gibberish": "xqzv wrtpk qqlkjh",
+    "markup alone": "<p class='good'></p>",
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_told_and_not_judged(features, text):
+    def asked(_):
+        raise AssertionError("the model was asked")
+
+    if text != UNREADABLE["markup alone"]:
+        answer = features.predict(asked, text)
+        assert (answer["label"], answer["probability"], answer["score"]) == ("cannot read", None, None)
+        assert answer["reason"]
+        assert answer["unread"] == features.unread(text)
+    answer = features.predict(asked, [text, ""])
+    assert answer["label"].tolist() == ["cannot read", "cannot read"]
+    assert np.isnan(answer["probability"]).all()
+
+
+def test_a_character_is_learnt_of_ten_texts_or_of_a_piece():
+    texts = ["the film"] * 3 + ["dr\u00e9"] * 6 + ["\N{HEAVY BLACK HEART}"] * 10
+    assert alphabet(texts, ["\u2581the", "x"]) == "ehtx\N{HEAVY BLACK HEART}"
+
+
+def test_the_share_of_characters_that_were_not_learnt(features):
+    assert features.unread("the film") == 0
+    assert features.unread("film \u0436\u0437\u0444") == pytest.approx(3 / 7)
+    assert features.unread("film \N{THUMBS UP SIGN}") == pytest.approx(1 / 5)
+    assert features.predict(answer_by_length, "film \N{THUMBS UP SIGN}")["label"] != "cannot read"
+
+
+def test_of_a_list_each_text_is_judged_by_itself(features):
+    texts = ["The film was good.", "Отличный", "Awful.", ""]
+    answer = features.predict(answer_by_length, texts)
+    assert (answer["label"] == "cannot read").tolist() == [False, True, False, True]
+    assert np.isnan(answer["score"]).tolist() == [False, True, False, True]
+    assert answer["unread"].tolist() == [0, 1, 0, 1]
+    with pytest.raises(InputError, match="Text 2 of 2"):
+        features.predict(answer_by_length, ["good", None])
+
+
+def test_of_markup_the_text_is_read(features):
+    for marked, plain in {
+        "<div class='love'>Awful.</div>": "Awful.",
+        '<a href="good.html" title="a > b">bad</a> &amp; awful': "bad & awful",
+        "good<br/>film": "good film",
+        "<style>p { love: 1 }</style><!-- love --><p>bad": "bad",
+    }.items():
+        assert without_markup(marked).split() == plain.split()
+        assert features.parts(marked) == features.parts(plain)
+    for text in ("I <3 it", "a < b > c", "<- this", "x<y", "a & b; c", "AT&T; R&D"):
+        assert without_markup(text) == text
+
+
+@pytest.mark.parametrize("text", ["<script>" * 100_000, "<a " * 300_000, "<a '" * 200_000, "<!--" * 200_000])
+def test_broken_markup_takes_no_time(text):
+    begun = time.monotonic()
+    without_markup(text)
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(("text", "words"), [(":-)", True), ("<3", True), ("(8", True), ("42 :", False)])
+def test_emoticons_are_words(text, words):
+    assert has_words(text) is words
+
+
+def test_a_file_of_before_knows_the_characters_of_its_pieces(features):
+    old = {k: v for k, v in to_json(features).items() if k in ("kind", "sentencepiece", "lengths")}
+    read = from_json(old)
+    assert read.predict(answer_by_length, "Отличный")["label"] == "cannot read"
+    assert read.predict(answer_by_length, "good film") == features.predict(answer_by_length, "good film")
+
+
+@pytest.mark.parametrize(
+    ("piece", "repeats"), [("!!", True), ("haha", True), ("|--|--|", True), ("good", False), ("lol", False)]
+)
+def test_pieces_that_repeat_themselves_are_not_used(piece, repeats):
+    assert _repeats(piece) is repeats
