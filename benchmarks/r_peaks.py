@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from lstm_apps.data import sources
-from lstm_apps.data.ecg import list_records, read_record
-from lstm_apps.features.peaks import PeakDetector
+from lstm_apps.healthcare.ecg.data import list_records, read_record
+from lstm_apps.healthcare.ecg.peaks import PeakDetector
 
 
 def main(folder: Path) -> None:

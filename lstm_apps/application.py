@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Features, Run
-from lstm_apps.features.dialect import PLAIN, Dialect
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
 
 if TYPE_CHECKING:
     import keras
@@ -273,10 +273,10 @@ class Application(ABC):
 
 # application name -> module:attribute; modules are imported when asked for
 _REGISTRY: dict[str, str] = {
-    "speech-commands": "lstm_apps.speech.commands:SPEECH_COMMANDS",
-    "sentiment": "lstm_apps.nlp.sentiment:SENTIMENT",
-    "ecg": "lstm_apps.healthcare.ecg:ECG",
-    "vitals": "lstm_apps.healthcare.vitals:VITALS",
+    "speech-commands": "lstm_apps.speech.commands.task:SPEECH_COMMANDS",
+    "sentiment": "lstm_apps.nlp.sentiment.task:SENTIMENT",
+    "ecg": "lstm_apps.healthcare.ecg.task:ECG",
+    "vitals": "lstm_apps.healthcare.vitals.task:VITALS",
     "energy": "lstm_apps.forecasting.energy:ENERGY",
 }
 

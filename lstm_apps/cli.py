@@ -17,10 +17,10 @@ from rich.text import Text
 from lstm_apps import __version__, application, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
-from lstm_apps.features.dialect import OPTIONS
 from lstm_apps.features.options import parsed
 from lstm_apps.features.raw import is_file, is_folder
-from lstm_apps.tables import (
+from lstm_apps.features.tables.dialect import OPTIONS
+from lstm_apps.terminal import (
     answer_table,
     benchmark_table,
     exports_table,
@@ -115,7 +115,7 @@ def list_data(context: typer.Context) -> None:
         out.print(f"    {s.origin}; {s.licence}; {'here' if s.present else 'to be fetched'}", highlight=False)
 
 
-# What must be said of a table that leaves it open, see `lstm_apps.features.dialect`.
+# What must be said of a table that leaves it open, see `lstm_apps.features.tables.dialect`.
 _Skip = Annotated[int | None, typer.Option(help=_about("skip"))]
 _Decimal = Annotated[str | None, typer.Option(help=_about("decimal"))]
 _Dayfirst = Annotated[bool | None, typer.Option("--dayfirst/--no-dayfirst", help=_about("dayfirst"))]

@@ -13,9 +13,11 @@ from wards import as_table, patient, write_ward
 
 from lstm_apps import application, runtime
 from lstm_apps.cli import app
-from lstm_apps.data.hearts import RATE, heart, write_records
+from lstm_apps.data.sources.synthetic_hearts import RATE, heart, write_records
 from lstm_apps.errors import InputError
-from lstm_apps.healthcare import risk, vitals, vitals_baselines
+from lstm_apps.healthcare.vitals import baselines as vitals_baselines
+from lstm_apps.healthcare.vitals import metrics as risk
+from lstm_apps.healthcare.vitals import task as vitals
 from training.config import Config
 from training.crossvalidate import cross_validate
 

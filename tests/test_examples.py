@@ -25,7 +25,7 @@ from export import benchmark, browser
 from export.runs import FORMATS, _arguments, _metadata
 from lstm_apps import application
 from lstm_apps.application import Request
-from lstm_apps.data.hearts import write_records
+from lstm_apps.data.sources.synthetic_hearts import write_records
 from lstm_apps.features import from_json
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import Stream, is_step, open_engine

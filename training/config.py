@@ -6,7 +6,7 @@ from typing import Any
 
 from lstm_apps.application import Application, Request
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features.dialect import Dialect
+from lstm_apps.features.tables.dialect import Dialect
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lstm_apps.application import MODEL, Application, Data, Picture
 from lstm_apps.layers import LSTM
-from lstm_apps.tables import lead_of, without_value
+from lstm_apps.terminal import lead_of, without_value
 from training.fit import keras_run
 from training.run import Run
 

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type
 import numpy as np
 
 from lstm_apps.errors import unknown_name
-from lstm_apps.features.beats import BeatFeatures
 from lstm_apps.features.forecast import ForecastFeatures
-from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.options import Options
-from lstm_apps.features.text import TextFeatures
-from lstm_apps.features.vitals import VitalsFeatures
+from lstm_apps.healthcare.ecg.features import BeatFeatures
+from lstm_apps.healthcare.vitals.features import VitalsFeatures
+from lstm_apps.nlp.sentiment.features import TextFeatures
+from lstm_apps.speech.commands.features import KeywordFeatures
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], Arrays]

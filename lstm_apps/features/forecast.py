@@ -10,10 +10,10 @@ import numpy as np
 from lstm_apps.errors import InputError
 from lstm_apps.features.bounds import Bounds, clip_outliers, robust_bounds
 from lstm_apps.features.calendar import calendar
-from lstm_apps.features.dialect import OPTIONS, PLAIN, Dialect
 from lstm_apps.features.frequency import Frequency
 from lstm_apps.features.options import Options
 from lstm_apps.features.series import Series, fill_missing, read_series
+from lstm_apps.features.tables.dialect import OPTIONS, PLAIN, Dialect
 
 Arrays = dict[str, np.ndarray]
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.errors import InputError
-from lstm_apps.features.clock import looks_like_clock_change, to_utc
-from lstm_apps.features.dialect import PLAIN, Dialect
 from lstm_apps.features.frequency import Frequency
-from lstm_apps.features.numbers import parse_numbers, read_numbers
-from lstm_apps.features.several import check_one_series, chosen_rows
-from lstm_apps.features.suspects import tell_suspects
-from lstm_apps.features.table import Table, open_table
-from lstm_apps.features.times import holds_clock, no_time, read_times
-from lstm_apps.features.where import Where, row
+from lstm_apps.features.tables.clock import looks_like_clock_change, to_utc
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
+from lstm_apps.features.tables.numbers import parse_numbers, read_numbers
+from lstm_apps.features.tables.several import check_one_series, chosen_rows
+from lstm_apps.features.tables.suspects import tell_suspects
+from lstm_apps.features.tables.table import Table, open_table
+from lstm_apps.features.tables.times import holds_clock, no_time, read_times
+from lstm_apps.features.tables.where import Where, row
 
 # Beyond this share of missing steps, filled values would drown the measured ones.
 MAX_MISSING = 0.25
@@ -65,9 +65,9 @@ def read_series(
     warnings.
 
     Args:
-        source: A file or a table, see `lstm_apps.features.table.open_table`.
-        time: Column of times, see `lstm_apps.features.times.parse_times`; in any order, each once.
-        target: Column of numbers, see `lstm_apps.features.numbers.parse_numbers`.
+        source: A file or a table, see `lstm_apps.features.tables.table.open_table`.
+        time: Column of times, see `lstm_apps.features.tables.times.parse_times`; in any order, each once.
+        target: Column of numbers, see `lstm_apps.features.tables.numbers.parse_numbers`.
         step: Average into steps of this length ("15min", "1h", "1d", "1M"). By default the
             series must be regular as it is; rows left out count as not measured. Where
             `dialect.start` is given, the time from one row number to the next.

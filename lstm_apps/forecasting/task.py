@@ -12,9 +12,9 @@ from lstm_apps.data.splits import Part, TimeSplit, by_time
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.calendar import CALENDAR_SIZE
-from lstm_apps.features.dialect import OPTIONS
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.series import Series, read_series
+from lstm_apps.features.tables.dialect import OPTIONS
 from lstm_apps.forecasting import baselines
 from lstm_apps.forecasting.calibration import spread_factors
 from lstm_apps.forecasting.metrics import (
@@ -142,7 +142,7 @@ class Forecasting(Application):
         return WindowExamples(features, records, records.origins(features.history, features.horizon))
 
     def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float):
-        from lstm_apps.models import forecaster
+        from lstm_apps.models.forecaster import forecaster
 
         return forecaster(
             history=features.history,
@@ -160,7 +160,7 @@ class Forecasting(Application):
         )
 
     def loss(self, features: ForecastFeatures):
-        from lstm_apps.models import QuantileLoss
+        from lstm_apps.models.forecaster import QuantileLoss
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
 
@@ -202,7 +202,7 @@ class Forecasting(Application):
         return score_quantiles(quantiles, actual, measured, features.quantiles, naive)
 
     def pictures(self, features: ForecastFeatures, data: Data, run: Run) -> list[Picture]:
-        from lstm_apps.forecasting.pictures import calibration, fan
+        from lstm_apps.forecasting.plots import calibration, fan
 
         examples = self._test_examples(features, data)
         inputs, _, _ = examples.batch(np.arange(len(examples)), None)

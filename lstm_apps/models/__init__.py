@@ -1,10 +1,10 @@
 """The few architectures that applications share."""
 
-from lstm_apps.models.beat_classifier import beat_classifier
-from lstm_apps.models.early_warning import early_warning
+from lstm_apps.healthcare.ecg.model import beat_classifier
+from lstm_apps.healthcare.vitals.model import early_warning
 from lstm_apps.models.forecaster import QuantileLoss, forecaster
-from lstm_apps.models.spotter import SpikeLoss, spotter
-from lstm_apps.models.text_classifier import text_classifier
+from lstm_apps.nlp.sentiment.model import text_classifier
+from lstm_apps.speech.commands.model import SpikeLoss, spotter
 
 __all__ = [
     "QuantileLoss",

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import export
 from lstm_apps.errors import InputError
-from lstm_apps.features.text import TextFeatures
 from lstm_apps.layers import LSTM
+from lstm_apps.nlp.sentiment.features import TextFeatures
 
 
 def model(layer=LSTM, **arguments) -> keras.Model:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.dialect import Dialect
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.frequency import Frequency
 from lstm_apps.features.series import Series, read_series
+from lstm_apps.features.tables.dialect import Dialect
 
 
 def features(times=None, values=None):

@@ -13,8 +13,8 @@ from lstm_apps.application import Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import TimeSplit
 from lstm_apps.errors import InputError
-from lstm_apps.features.dialect import Dialect
 from lstm_apps.features.series import read_series
+from lstm_apps.features.tables.dialect import Dialect
 from lstm_apps.forecasting import baselines
 
 ENERGY = application.get("energy")

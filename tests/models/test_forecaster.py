@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstm_apps.models import QuantileLoss, forecaster
-from lstm_apps.models.forecaster import OrderedQuantiles, SeasonalLags, SeasonalProfiles
+from lstm_apps.models.forecaster import (
+    OrderedQuantiles,
+    QuantileLoss,
+    SeasonalLags,
+    SeasonalProfiles,
+    forecaster,
+)
 
 
 def build(**changes):

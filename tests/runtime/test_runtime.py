@@ -20,14 +20,14 @@ from export import tflite_graph
 from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.features.beat_table import SEEN
-from lstm_apps.features.beats import BeatFeatures
-from lstm_apps.features.keywords import KeywordFeatures
 from lstm_apps.features.mel import LogMel
-from lstm_apps.features.text import TextFeatures
-from lstm_apps.features.vitals import VALUES, VitalsFeatures
+from lstm_apps.healthcare.ecg.beat_table import SEEN
+from lstm_apps.healthcare.ecg.features import BeatFeatures
+from lstm_apps.healthcare.vitals.features import VALUES, VitalsFeatures
+from lstm_apps.nlp.sentiment.features import TextFeatures
 from lstm_apps.runtime.engines import METADATA_KEY, Stream, as_type, check_inputs, open_engine
 from lstm_apps.runtime.seal import check_seal, sealed
+from lstm_apps.speech.commands.features import KeywordFeatures
 
 FILES = ["model.onnx", "model.tflite"]
 each_file = pytest.mark.parametrize("file", FILES)

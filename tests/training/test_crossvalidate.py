@@ -6,9 +6,9 @@ import pytest
 from recordings import write_recordings
 
 from lstm_apps import application
-from lstm_apps.data import hearts
+from lstm_apps.data.sources import synthetic_hearts as hearts
 from lstm_apps.errors import InputError
-from lstm_apps.tables import lead_of
+from lstm_apps.terminal import lead_of
 from training.config import Config
 from training.crossvalidate import _NOTHING, _over_folds, cross_validate
 from training.run import Run

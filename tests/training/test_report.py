@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lstm_apps.application import Estimate, Metric, proportion
 from lstm_apps.layers import LSTM
-from lstm_apps.tables import lead_of
+from lstm_apps.terminal import lead_of
 from training.evaluate import beaten, evaluate, lead
 from training.report import _png, gate_maps, write_report
 from training.run import Run, read_json, write_json

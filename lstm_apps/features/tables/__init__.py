@@ -1,0 +1,1 @@
+"""Tables as people write them: which columns, which dialect, which times."""

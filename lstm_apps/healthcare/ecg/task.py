@@ -1,0 +1,372 @@
+"""`ecg`: is a heartbeat normal, or did it begin in the wrong place? For research, not a medical device."""
+
+import contextlib
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from lstm_apps.application import (
+    MODEL,
+    RESEARCH_ONLY,
+    Application,
+    Data,
+    Picture,
+    Request,
+    Scores,
+)
+from lstm_apps.data import sources
+from lstm_apps.data.splits import by_group
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.healthcare.ecg import baselines
+from lstm_apps.healthcare.ecg.augment import IRREGULAR, made_up
+from lstm_apps.healthcare.ecg.beat_table import SEEN, WINDOW, beat_table, seen
+from lstm_apps.healthcare.ecg.data import (
+    DS1,
+    DS2,
+    LAYOUT,
+    PACED,
+    SAME_PATIENT,
+    EcgRecord,
+    leads,
+    list_records,
+    read_record,
+)
+from lstm_apps.healthcare.ecg.features import BEATS, BeatFeatures
+from lstm_apps.healthcare.ecg.metrics import CLASSES, METRICS, NONE, SCORED, scores
+from lstm_apps.healthcare.ecg.peaks import PeakDetector
+
+Labels = list[np.ndarray]  # of the beats of each record
+MEMBERS = 3
+CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
+# What is known of the test part shows in no choice here: these were made by leaving out each patient of
+# the training part.
+_RARE = 0.5  # power of a class's rarity that is its weight
+_NOISE, _GAIN, _RHYTHM_NOISE, _UPSIDE_DOWN = 0.15, 0.15, 0.1, 0.2
+_NEAR_S = 0.3  # share of the examples that hold an S beat, where there are any
+_DRAWS = 4000  # examples over which is counted how often that shows S beats
+
+
+@dataclass(frozen=True)
+class Beats:
+    """The beats of a lead of a record, or of a part of it, as a table."""
+
+    patient: str
+    table: np.ndarray  # (beats, columns), as `beat_table`
+    labels: np.ndarray  # (beats,)
+    source: EcgRecord
+    made_up: bool = False  # whether some beats come at other times
+
+    def __getitem__(self, part: slice) -> "Beats":
+        return replace(self, table=self.table[part], labels=self.labels[part])
+
+    @cached_property
+    def detected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the whole record, as it is without annotations: the beats that are found as a table; what they
+        are, NONE where there is no beat; and what those are that are missed."""
+        record = self.source
+        peaks = PeakDetector(record.rate).all(record.signal)
+        beats = record.match(peaks)[:-1]
+        missed = np.setdiff1d(np.arange(len(record.labels)), record.match(peaks))
+        labels = np.where(beats < 0, NONE, record.labels[beats])
+        return beat_table(record.signal, record.rate, peaks), labels, record.labels[missed]
+
+
+class Ecg(Application):
+    """Beats of one lead, classified one by one with what came before, in patients never seen."""
+
+    name = "ecg"
+    domain = "healthcare"
+    summary = "Classify heartbeats of an ECG, as a recording or as it comes in, after AAMI EC57"
+    dataset = "mitdb"
+    layout = LAYOUT
+    roles = {}  # noqa: RUF012
+    metrics = METRICS
+    outputs = ("classes",)
+    stream_outputs = ("classes",)
+    baselines = baselines.NAMES
+    notice = RESEARCH_ONLY
+    presets = {  # noqa: RUF012
+        "quick": {"units": 32, "epochs": 4, "steps_per_epoch": 60, "dropout": 0.3, "learning_rate": 3e-3},
+        "full": {
+            "units": 32,
+            "epochs": 12,
+            "steps_per_epoch": 60,
+            "batch_size": 32,
+            "dropout": 0.3,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-2,
+            "patience": 12,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        self.columns(request, fold=True)
+        found = sources.find(request.path or self.dataset)
+        records, train_names, test_names, how = _split(found.path)
+        if request.fold is not None:
+            if request.fold not in train_names:
+                raise unknown_name("patient of the training part", request.fold, train_names)
+            test_names = [request.fold]
+            train_names = [n for n in train_names if n != request.fold]
+            if not train_names:
+                raise InputError(f"Beside {request.fold} there is nobody to learn from.")
+            how = f"{request.fold} to test, the rest of the training part to train"
+        # In training each lead is one more heart to learn from; people are tested on their first one.
+        train = [b for n in train_names for path in records[n] for b in _leads(path, n)]
+        train += [_made_up(b) for b in train]
+        test = [_beats(read_record(path), n) for n in test_names for path in records[n]]
+        # Who is to be tested on has no part in training; validation is the end of each training record.
+        cut = [(b, len(b.labels) * 17 // 20) for b in train]
+        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
+        if max(len(b.labels) for b in validation) < CROP:
+            raise InputError(
+                f"No training record has the {CROP * 20 // 3} beats of which {CROP} at its end can validate."
+            )
+        if sum(count > 0 for label, count in _counts(_first(learnt)).items() if label in SCORED) < 2:
+            raise InputError(f"There are beats of only one of {', '.join(SCORED)} to learn from.")
+        return Data(
+            learnt,
+            validation,
+            test,
+            provenance={
+                **found.provenance(),
+                "split": f"{how}; the last 15 % of each training record to validate",
+                "training_patients": " ".join(train_names),
+                "test_patients": " ".join(test_names),
+                "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
+                "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
+                "or in an irregular rhythm",
+            },
+        )
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """The patients of the training part, each to be left out once: the test part stays unseen."""
+        return tuple(_split(sources.find(request.path or self.dataset).path)[1])
+
+    def fit_features(self, data: Data) -> BeatFeatures:
+        return BeatFeatures.fit(CLASSES, [b.table for b in data.train], BeatExamples(data.train).log_odds())
+
+    def examples(self, features: BeatFeatures, records: list[Beats]) -> "BeatExamples":
+        return BeatExamples(records)
+
+    def build(self, features: BeatFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.healthcare.ecg.model import beat_classifier
+
+        return beat_classifier(
+            columns=SEEN,
+            mean=features.mean,
+            std=features.std,
+            log_odds=features.log_odds,
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            members=MEMBERS,
+        )
+
+    def loss(self, features: BeatFeatures):
+        import keras
+
+        return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+
+    def score(self, features: BeatFeatures, data: Data, run: Run) -> Scores:
+        return _scores(data.test, *self._model_labels(features, data, run))
+
+    def score_baselines(self, features: BeatFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        for name, annotated, detected in self._baseline_labels(data):
+            yield name, _scores(data.test, annotated, detected)
+
+    def score_folds(self, folds: Sequence[tuple[BeatFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+        test = [b for _, data, _ in folds for b in data.test]
+
+        def together(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
+            annotated, detected = zip(*parts, strict=True)
+            return _scores(
+                test, [x for part in annotated for x in part], [x for part in detected for x in part]
+            )
+
+        yield MODEL, together(self._model_labels(*fold) for fold in folds)
+        for parts in zip(*(self._baseline_labels(data) for _, data, _ in folds), strict=True):
+            yield parts[0][0], together(part[1:] for part in parts)
+
+    def _model_labels(self, features: BeatFeatures, data: Data, run: Run) -> tuple[Labels, Labels]:
+        """Of the annotated and of the detected beats of each test record."""
+        annotated, detected = (self._labels(features, tables, run) for tables in _tables(data))
+        return annotated, detected
+
+    def _baseline_labels(self, data: Data) -> Iterator[tuple[str, Labels, Labels]]:
+        annotated, detected = _tables(data)
+        if not data.baselines:
+            # First leads: over left-out patients of the training part the others made them no better.
+            recorded = _first([*data.train, *data.validation])
+            early = [_made_up(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
+            parts, *made_up = (
+                [(b.patient, b.table, b.labels) for b in beats]
+                for beats in (recorded, early, _first(data.train, True))
+            )
+            data.baselines.update(baselines.labels(parts, made_up, [*annotated, *detected], SCORED))
+        for name, labels in data.baselines.items():
+            yield name, labels[: len(annotated)], labels[len(annotated) :]
+
+    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: Run) -> Labels:
+        """Of the beats of each table."""
+        names = np.array(features.classes)
+        return [names[features.probabilities(run, t).argmax(axis=1)] for t in tables]
+
+    def pictures(self, features: BeatFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.healthcare.ecg.plots import confusion_by_patient, strip
+
+        found = self._labels(features, [b.table for b in data.test], run)
+        return [
+            confusion_by_patient(
+                [b.patient for b in data.test], [b.labels for b in data.test], found, CLASSES
+            ),
+            strip([b.source for b in data.test], [b.labels for b in data.test], found),
+        ]
+
+    def checks(self, features: BeatFeatures, data: Data) -> Arrays:
+        stretches = np.zeros((len(data.test), BEATS, SEEN), np.float32)
+        for stretch, b in zip(stretches, data.test, strict=True):
+            part = seen(b.table[:BEATS])
+            stretch[: len(part)] = part
+        return {"beats": stretches}
+
+    def output_scale(self, features: BeatFeatures) -> float:
+        return 1.0  # probabilities
+
+    def sample_input(self, features: BeatFeatures, data: Data) -> tuple[np.ndarray, float]:
+        record = data.test[0].source
+        return record.signal[: int(60 * record.rate)], record.rate
+
+
+class BeatExamples:
+    """Stretches of `CROP` beats of one record, one every `STRIDE`. In training some are replaced by one that
+    holds an S beat, and all are of another height, noisier, or upside down."""
+
+    def __init__(self, records: list[Beats]):
+        self.records = [b for b in records if len(b.labels) >= CROP]
+        self._places = [(b, i) for b in self.records for i in range(0, len(b.labels) - CROP + 1, STRIDE)]
+        self._near_s = [(b, int(i)) for b in self.records for i in np.flatnonzero(b.labels == "S")]
+        count = _of_classes(self.records)
+        rare = (count.sum() / count) ** _RARE
+        self._weights = dict(zip(CLASSES, rare / (rare * count).sum() * count.sum(), strict=True))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        parts = [self._part(i, rng) for i in indices]
+        beats = seen(np.stack([b.table for b in parts]))
+        labels = np.stack([b.labels for b in parts])
+        targets = np.array([CLASSES.index(x) if x in CLASSES else 0 for x in labels.ravel()], np.int32)
+        weights = np.array(
+            [self._weights.get(x, 0.0) for x in labels.ravel()], np.float32
+        )  # Q counts nothing
+        shape = (*labels.shape, 1)
+        return (
+            {"beats": beats if rng is None else np.stack([_varied(b, rng) for b in beats])},
+            {"member_logits": targets.reshape(shape).repeat(MEMBERS, axis=2)},
+            {"member_logits": weights.reshape(shape).repeat(MEMBERS, axis=2)},
+        )
+
+    def log_odds(self) -> tuple[float, ...]:
+        """What is to be added to the learnt log odds of each class: S beats are made up and looked for, and
+        are to weigh by how rare they are in recordings, as the others do."""
+        rng = np.random.default_rng(0)
+        learnt = _of_classes([self._part(int(rng.integers(len(self))), rng) for _ in range(_DRAWS)])
+        learnt = learnt * [self._weights[c] for c in CLASSES]
+        recorded = _of_classes([b for b in self.records if not b.made_up]) ** (1 - _RARE)
+        n, s = CLASSES.index("N"), CLASSES.index("S")
+        found = np.zeros(len(CLASSES))
+        if self._near_s:
+            found[s] = np.log(recorded[s] / recorded[n] / (learnt[s] / learnt[n]))
+        return tuple(found.tolist())
+
+    def _part(self, i: int, rng: np.random.Generator | None) -> Beats:
+        beats, begin = self._places[i]
+        if rng is not None and self._near_s and rng.random() < _NEAR_S:
+            beats, at = self._near_s[rng.integers(len(self._near_s))]
+            begin = int(np.clip(at - rng.integers(CROP), 0, len(beats.labels) - CROP))
+        return beats[begin : begin + CROP]
+
+
+def _split(folder: Path) -> tuple[dict[str, list[Path]], list[str], list[str], str]:
+    """The records of each patient, whom to train on and whom to test on, and how they were chosen."""
+    records = list_records(folder)
+    train, test = ([n for n in names if n in records] for names in (DS1, DS2))
+    if train and test and {*records} <= {*DS1, *DS2, *PACED}:
+        twice = [n for n in train if SAME_PATIENT.get(n) in test]
+        how = "between patients, de Chazal et al. 2004: DS1 to train, DS2 to test"
+        how += "".join(f"; {n} left out, the patient of {SAME_PATIENT[n]}" for n in twice)
+        return records, [n for n in train if n not in twice], test, how
+    train, more, test = by_group(list(records), str)
+    return records, train + more, test, "by patient"
+
+
+def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
+    """Of the labels of annotated and of detected beats."""
+    annotated = [(b.labels, labels) for b, labels in zip(test, found, strict=True)]
+    detected = [
+        (np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
+        for (_, true, missed), labels in zip((b.detected for b in test), in_signal, strict=True)
+    ]
+    return scores([b.patient for b in test], annotated, detected)
+
+
+def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What is seen of beats, in another recording."""
+    shape, rhythm = beats[:, :WINDOW], beats[:, WINDOW:]
+    shape = shape * np.exp(rng.normal(0, _GAIN)) * (-1 if rng.random() < _UPSIDE_DOWN else 1)
+    shape = shape + rng.normal(0, _NOISE * rng.random(), shape.shape)
+    rhythm = rhythm + rng.normal(0, _RHYTHM_NOISE, rhythm.shape)
+    return np.concatenate([shape, rhythm], axis=1).astype(np.float32)
+
+
+def _leads(path: Path, patient: str) -> list[Beats]:
+    """The beats of each lead of a record; leads after the first that were off or flat are left out."""
+    found = [_beats(read_record(path), patient)]
+    for lead in range(1, len(leads(path))):
+        with contextlib.suppress(InputError), warnings.catch_warnings(action="ignore"):
+            found.append(_beats(read_record(path, lead), patient))
+    return found
+
+
+def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
+    """First leads as they were recorded, or as they were made up."""
+    return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
+
+
+def _made_up(beats: Beats, irregular: float = IRREGULAR) -> Beats:
+    """A whole record of which some beats come at other times, the same ones each time."""
+    seed = crc32(beats.source.name.encode()), beats.source.lead
+    changed = _beats(made_up(beats.source, np.random.default_rng(seed), irregular), beats.patient)
+    return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
+
+
+def _beats(record: EcgRecord, patient: str) -> Beats:
+    table = beat_table(record.signal, record.rate, record.peaks)
+    return Beats(patient, table, record.labels[:-1], record)
+
+
+def _of_classes(parts: list[Beats]) -> np.ndarray:
+    """(classes,) beats of each, at least one."""
+    count = _counts(parts)
+    return np.array([max(1.0, count[c]) for c in CLASSES])
+
+
+def _counts(part: list[Beats]) -> dict[str, int]:
+    labels = np.concatenate([b.labels for b in part])
+    return {c: int((labels == c).sum()) for c in (*CLASSES, "Q")}
+
+
+def _tables(data: Data) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of the test records: of annotated beats, and of detected ones."""
+    return [b.table for b in data.test], [b.detected[0] for b in data.test]
+
+
+ECG = Ecg()

@@ -1,0 +1,116 @@
+"""Pictures of early warning."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lstm_apps.application import Picture
+from lstm_apps.healthcare.vitals.data import Stay
+from lstm_apps.healthcare.vitals.deterioration import Course
+from lstm_apps.healthcare.vitals.features import HORIZON, Alarms
+from lstm_apps.healthcare.vitals.hours import LOW_MAP, LOW_SPO2
+from lstm_apps.healthcare.vitals.metrics import AUROC, Hours, alarm_curve, hour_scores, reliability
+from lstm_apps.healthcare.vitals.readings import NAMES
+
+_SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_rate": ("pulse, 1/min", None)}
+
+
+def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Picture:
+    """The stay with most events: readings, risk, alarms, events."""
+    chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].asked].tolist())))
+    c, risk = courses[chosen], np.where(courses[chosen].stable, risks[chosen], np.nan)
+    hours = (c.ends - c.ends[0]) / 3600
+    alarms = Alarms(threshold)
+    heard = [alarms.hear(int(e), float(r)) for e, r in zip(c.ends, risk, strict=True)]
+    onsets = (np.unique(c.onset[c.comes]) - c.ends[0]) / 3600
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    axes = figure.subplots(len(_SHOWN) + 1, 1, sharex=True)
+    for axis, (name, (label, limit)) in zip(axes, _SHOWN.items(), strict=False):
+        axis.plot(hours, c.rows[:, NAMES.index(name)], linewidth=0.9)
+        if limit is not None:
+            axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":")
+        axis.set_ylabel(label)
+    axes[-1].plot(hours, risk, color="black", label="risk")
+    axes[-1].axhline(threshold, color="grey", linewidth=0.8, linestyle=":", label="threshold")
+    axes[-1].plot(hours[heard], risk[heard], "r^", label="alarm")
+    axes[-1].set(xlabel="hours", ylabel="risk", ylim=(0, None))
+    for axis in axes:
+        for onset in onsets:
+            axis.axvline(onset, color="orange", linewidth=0.8, alpha=0.7)
+    axes[-1].legend(loc="upper right")
+    axes[0].margins(x=0)
+    return Picture(
+        "A stay",
+        f"Last values, and the risk of an event within {HORIZON} hours, at stable hours. Orange: events.",
+        figure,
+    )
+
+
+def reliability_plot(hours: Hours, risk: np.ndarray) -> Picture:
+    """What a risk is worth: the share of hours with that risk before an event."""
+    means, shares, sizes = reliability(hours.comes[hours.asked], risk[hours.asked])
+    spread = 1.96 * np.sqrt(np.maximum(shares * (1 - shares), 1e-9) / sizes)
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    top = 1.1 * max(means.max(), (shares + spread).max())
+    axis.plot([0, top], [0, top], color="grey", linewidth=0.8, linestyle=":")
+    axis.errorbar(means, shares, spread, marker="o", linewidth=1, capsize=2)
+    axis.set(xlabel="risk", ylabel="share of hours before an event", xlim=(0, top), ylim=(0, top))
+    return Picture(
+        "Reliability",
+        "Tenths of the hours by risk. Bars: 95 % if hours were independent, which a patient's are not.",
+        figure,
+    )
+
+
+def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Picture:
+    """How many events are foretold at how many alarms."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for name, risk in risks.items():
+        axis.plot(*alarm_curve(hours, risk), marker=".", label=name)
+    axis.set(xlabel="alarms per patient day", ylabel="share of events foretold", ylim=(0, 1))
+    axis.legend()
+    return Picture(
+        "Alarms",
+        f"Each alarm holds for {HORIZON} hours, in which there is no other. One point a threshold.",
+        figure,
+    )
+
+
+def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Picture:
+    """Who the patients (their stays, by name) are, and how well each group is served."""
+    asked, risk = hours.where(hours.asked), risk[hours.asked]
+    of = [stays[p] for p in asked.patient.tolist()]
+    sex = np.array([stay.sex or "unknown" for stay in of])
+    age = np.array([np.nan if stay.age is None else stay.age for stay in of])
+    groups = {"all": np.ones(len(asked), bool), **{s: sex == s for s in sorted(set(sex.tolist()))}}
+    groups |= {"under 65": age < 65, "65 and older": age >= 65}
+    rows = []
+    for name, members in groups.items():
+        if not members.any():
+            continue
+        part = asked.where(members)
+        found = hour_scores(part, risk[members])[AUROC.name]
+        figures = "" if found.value is None else f"{found.value:.2f}"
+        if found.interval:
+            figures += " ({:.2f} to {:.2f})".format(*found.interval)
+        rows.append(
+            [
+                name,
+                str(len(set(part.patient.tolist()))),
+                str(len(part)),
+                f"{part.comes.mean():.1%}",
+                figures,
+            ]
+        )
+    figure = Figure(figsize=(7, 0.4 * len(rows) + 0.8), layout="constrained")
+    axis = figure.subplots()
+    axis.set_axis_off()
+    heads = ["tested", "patients", "hours", "before an event", "AUROC, 95 %"]
+    table = axis.table(cellText=rows, colLabels=heads, loc="center")
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    table.scale(1, 1.4)
+    return Picture("Subgroups", "Few patients: an interval this wide says little of a difference.", figure)

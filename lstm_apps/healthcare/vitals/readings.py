@@ -1,0 +1,169 @@
+"""Readings of vital signs, as tables have them: which there are, and which can be real."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from lstm_apps.features.raw import is_folder
+from lstm_apps.features.tables.table import NEVER, parse_numbers, read_parquet
+from lstm_apps.healthcare.vitals.checks import check, tell_doubtful
+from lstm_apps.healthcare.vitals.table import EVENTS, Rows, called, read_table
+
+
+class Vital(NamedTuple):
+    """A vital sign, and between which values one can be real."""
+
+    unit: str
+    low: float
+    high: float
+
+
+# Names of the CLIF 2.1 data dictionary. A reading out of bounds is an artefact of the sensor: it counts as
+# not measured; many that are in another unit are refused (`vital_checks`). Bounds are those of clifpy's
+# outlier configuration, and nothing is 0.
+VITALS: dict[str, Vital] = {
+    "heart_rate": Vital("1/min", 1, 300),
+    "sbp": Vital("mmHg", 1, 300),
+    "dbp": Vital("mmHg", 1, 200),
+    "map": Vital("mmHg", 1, 250),
+    "spo2": Vital("%", 50, 100),
+    "respiratory_rate": Vital("1/min", 1, 60),
+    "temp_c": Vital("°C", 32, 44),
+}
+NAMES = tuple(VITALS)
+Bounds = Mapping[str, tuple[float, float]]  # by vital sign, lowest and highest value that can be real
+BOUNDS: Bounds = {name: (vital.low, vital.high) for name, vital in VITALS.items()}
+
+
+class Readings(NamedTuple):
+    """Readings of one patient in the order of time, those that can be real."""
+
+    seconds: np.ndarray  # (readings,) int64 since 1970
+    vitals: np.ndarray  # (readings,) places in NAMES
+    values: np.ndarray  # (readings,)
+
+    @classmethod
+    def of(cls, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> Self:
+        """From readings of any vital sign, in any order, possible or not."""
+        place = {name: i for i, name in enumerate(NAMES)}
+        vitals = np.array([place.get(name, -1) for name in names], np.int64)
+        kept = possible(names, values, bounds)
+        order = np.argsort(seconds[kept], kind="stable")
+        return cls(*(a[kept][order] for a in (np.asarray(seconds, np.int64), vitals, values)))
+
+
+def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> np.ndarray:
+    """(readings,) of booleans: whether they are of a vital sign that we know, within its bounds."""
+    of = np.array([bounds.get(name, (np.inf, -np.inf)) for name in names], float).reshape(-1, 2)
+    low, high = of.T
+    with np.errstate(invalid="ignore"):
+        return (values >= low) & (values <= high)
+
+
+def read_rows(raw: Any, columns: Mapping[str, str]) -> Rows:
+    """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings.
+
+    Args:
+        raw: A long or wide table, see `lstm_apps.healthcare.vitals.table.read_table`; or a folder of CLIF
+            tables, of which the vital signs are read, each hospitalization as a patient.
+        columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
+            "value".
+
+    Raises:
+        InputError: As `read_table` and `read_clif_vitals`.
+    """
+    if isinstance(raw, str | Path) and is_folder(Path(raw)):
+        return read_clif_vitals(Path(raw))
+    return read_table(raw, columns)
+
+
+def read_clif_vitals(folder: Path) -> Rows:
+    """As `read_rows`, from the table of vital signs of CLIF 2.1, by hospitalization and time. Of two readings
+    of one kind at once the one that was measured in the artery counts."""
+    found = read_parquet(
+        folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
+    )
+    ids, seconds = found["hospitalization_id"].astype(str), found["recorded_dttm"]
+    names = found["vital_category"].astype(str)
+    values = found["vital_value"]
+    if values.dtype.kind not in "fiu":  # text, perhaps with gaps
+        values = parse_numbers(values.tolist(), "vital_value", f"the table of vitals in {folder}")
+    values = values.astype(float)
+    timed = seconds != NEVER
+    if not timed.all():
+        warnings.warn(f"{int((~timed).sum())} reading(s) without a time are left out.", stacklevel=2)
+    arterial = np.array(["art" in str(n).lower() for n in found["vital_name"]], bool)
+    order = np.lexsort((~arterial, names, seconds, ids))
+    first = np.ones(len(order), bool)
+    first[1:] = np.any([k[order][1:] != k[order][:-1] for k in (ids, seconds, names)], axis=0)
+    kept = order[first]
+    kept = kept[timed[kept]]
+    return ids[kept], seconds[kept], names[kept], values[kept]
+
+
+def tell_unknown(names: np.ndarray) -> None:
+    """Warn of variables that are neither vital signs nor events."""
+    unknown = sorted(set(names.tolist()) - {*NAMES, *EVENTS})
+    if unknown:
+        warnings.warn(
+            f"Neither vital signs that are known nor events: {', '.join(unknown[:5])}; they are left out.",
+            stacklevel=2,
+        )
+
+
+def tell(rows: Rows, bounds: Bounds = BOUNDS) -> None:
+    """Warn of what is left out, or would be usual in another unit."""
+    _, _, names, values = rows
+    tell_unknown(names)
+    tell_doubtful(names, values)
+    wrong = ~possible(names, values, bounds) & ~np.isnan(values) & np.isin(names, NAMES)
+    if wrong.any():
+        i = int(np.flatnonzero(wrong)[0])
+        low, high = bounds[names[i]]
+        warnings.warn(
+            f"{int(wrong.sum())} reading(s) that cannot be count as not measured, the first {names[i]} "
+            f"{values[i]:g}; between {low:g} and {high:g} {VITALS[names[i]].unit} it would count.",
+            stacklevel=2,
+        )
+
+
+def by_patient(rows: Rows, bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+    """The readings of each patient that could be real, in the order of the table; of some there may be
+    none."""
+    patients, seconds, names, values = rows
+    places, inverse = np.unique(patients, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(places)))[:-1])
+    found = {
+        str(p): Readings.of(seconds[i], names[i], values[i], bounds)
+        for p, i in zip(places, parts, strict=True)
+    }
+    return {p: found[p] for p in dict.fromkeys(patients.tolist())}
+
+
+def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+    """The readings of each patient, see `read_rows`; what is left out is said in a warning.
+
+    Returns:
+        Of each patient who has any that could be real.
+
+    Raises:
+        InputError: As `read_rows`; or readings in another unit than they should be, see
+            `lstm_apps.healthcare.vitals.checks.check`.
+    """
+    rows = read_rows(raw, columns)
+    check(*rows, called(raw))
+    tell(rows, bounds)
+    found = by_patient(rows, bounds)
+    nothing = [patient for patient, readings in found.items() if not len(readings.values)]
+    if nothing and len(nothing) < len(found):
+        shown = ", ".join(map(repr, nothing[:10])) + (", ..." if len(nothing) > 10 else "")
+        warnings.warn(
+            f"No answer for {len(nothing)} of {len(found)} patients, who have no reading that could be real: "
+            f"{shown}.",
+            stacklevel=2,
+        )
+    return {patient: readings for patient, readings in found.items() if len(readings.values)}

@@ -1,0 +1,415 @@
+"""`vitals`: will a patient deteriorate in the next hours? For research, not a medical device."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request, Scores
+from lstm_apps.data import sources
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.healthcare.vitals import baselines
+from lstm_apps.healthcare.vitals.data import LAYOUT, Stay, read_stays
+from lstm_apps.healthcare.vitals.deterioration import KINDS, Course, course
+from lstm_apps.healthcare.vitals.features import (
+    HORIZON,
+    STRETCH,
+    WARM_UP,
+    VitalsFeatures,
+    stretches,
+    tell_computed,
+)
+from lstm_apps.healthcare.vitals.hours import COLUMNS, NEEDED
+from lstm_apps.healthcare.vitals.metrics import (
+    ALARM_RATE,
+    AUPRC,
+    AUROC,
+    BRIER,
+    CALIBRATION,
+    FORETOLD,
+    LEAD_TIME,
+    Hours,
+    alarm_scores,
+    heard,
+    hour_scores,
+    threshold_for,
+)
+from lstm_apps.healthcare.vitals.readings import NAMES
+
+FOLDS = 5
+MEMBERS = 4
+CROP, STRIDE = 48, 24  # hours of a training example, and from one to the next
+_CHECKS = 16
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Patients to learn from, in `MEMBERS` groups: each member of the model learns from the others'
+    patients and is held against those of its own group. So every patient here is both learnt from and new
+    to a member, and no member is ever judged by whom it knows."""
+
+    courses: list[Course]
+    held_out: bool  # whether members see their own group, to be judged, or the others, to learn
+
+    def group(self, patient: str) -> int:
+        return self._groups[patient]
+
+    @cached_property
+    def _groups(self) -> dict[str, int]:
+        patients = sorted({c.stay.patient for c in self.courses}, key=_shuffled)
+        return {patient: place % MEMBERS for place, patient in enumerate(patients)}
+
+
+class Vitals(Application):
+    """Risk of deterioration, asked every hour, of patients never seen."""
+
+    name = "vitals"
+    domain = "healthcare"
+    summary = f"Warn of deterioration in the next {HORIZON} hours from the vital signs of intensive care"
+    dataset = "clif-demo"
+    layout = LAYOUT
+    roles = {  # noqa: RUF012
+        "patient": "patient",
+        "time": "time",
+        "variable": "variable",
+        "value": "value",
+    }
+    metrics = (AUROC, AUPRC, BRIER, CALIBRATION, ALARM_RATE, FORETOLD, LEAD_TIME)
+    outputs = ("risk",)
+    stream_outputs = ("risk",)
+    baselines = (baselines.NEWS2, baselines.LAST_MAP, *baselines.FITTED)
+    notice = RESEARCH_ONLY
+    presets = {  # noqa: RUF012
+        "quick": {
+            "units": 16,
+            "epochs": 6,
+            "batch_size": 16,
+            "dropout": 0.3,
+            "learning_rate": 4e-3,
+            "weight_decay": 1e-2,
+        },
+        "full": {
+            "units": 64,
+            "epochs": 16,
+            "batch_size": 16,
+            "dropout": 0.5,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-2,
+            "patience": 8,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        columns = self.columns(request, fold=True)
+        fold = request.fold or "1"
+        if fold not in self.folds(request):
+            raise unknown_name("fold", fold, self.folds(request))
+        found = sources.find(request.path or self.dataset)
+        if request.columns and found.path.is_dir():
+            raise InputError(
+                "--column names columns of a CSV file; the tables of CLIF have those that CLIF defines."
+            )
+        stays, left_out = read_stays(found.path, columns)
+        all_courses = [course(stay) for stay in stays]
+        if computed := sum(int(c.computed.sum()) for c in all_courses):
+            tell_computed(computed, sum(len(c.ends) for c in all_courses))
+        courses = [c for c in all_courses if c.asked.any()]
+        if not courses:
+            there = {NAMES[i] for stay in stays for i in stay.readings.vitals}
+            missing = [name for name in NEEDED if name not in there and not (name == "map" and computed)]
+            raise InputError(
+                f"{found.path}: at no hour can be asked whether an event comes. It takes {', '.join(NEEDED)}"
+                f"{' (there is no ' + ', '.join(missing) + ')' if missing else ''}, and some hours of a stay."
+            )
+        patients = sorted({c.stay.patient for c in courses}, key=_shuffled)
+        tested = set(patients[int(fold) - 1 :: FOLDS])
+        parts = [[c for c in courses if (c.stay.patient in tested) == wanted] for wanted in (False, True)]
+        for part, least in zip(parts, (MEMBERS, 1), strict=True):
+            ill = {c.stay.patient for c in part if (c.asked & c.comes).any()}
+            if len(ill) < least:
+                raise InputError(
+                    f"Of {len(patients)} patients, {len(ill)} to {'test' if least == 1 else 'learn from'} "
+                    f"deteriorate at an hour that can be asked of; it takes {least} at least."
+                )
+            if all(c.comes[c.asked].all() for c in part):
+                raise InputError(
+                    "An event follows every hour that can be asked of: nothing tells them apart."
+                )
+        train, test = parts
+        return Data(
+            Cohort(train, held_out=False),
+            Cohort(train, held_out=True),
+            test,
+            provenance={
+                **found.provenance(),
+                "unit": "",
+                "columns": columns,
+                "question": f"does an event come within {HORIZON} h: {', '.join(KINDS)}",
+                "split": f"by patient: fifth {fold} of {FOLDS} to test; the others validate the members "
+                f"of the model that did not learn from them",
+                "readings_left_out_as_impossible": left_out,
+                "hours_of_computed_mean_pressure": computed,
+                "train": _counts(train),
+                "test": _counts(test),
+            },
+        )
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """Fifths of the patients, each to be tested on once."""
+        return tuple(str(i + 1) for i in range(FOLDS))
+
+    def fit_features(self, data: Data) -> VitalsFeatures:
+        return VitalsFeatures.fit(data.provenance["columns"], [c.rows for c in data.train.courses])
+
+    def examples(self, features: VitalsFeatures, records: Cohort) -> "HourExamples":
+        return HourExamples(features, records)
+
+    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.healthcare.vitals.model import early_warning
+
+        # Whether a value was measured is a number as it is; hours since are parts of a day.
+        others = [1.0] * len(NAMES) + [24.0] * len(NAMES)
+        return early_warning(
+            columns=COLUMNS,
+            mean=[*features.mean, *[0.0] * len(others)],
+            std=[*features.std, *others],
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            members=MEMBERS,
+        )
+
+    def loss(self, features: VitalsFeatures):
+        import keras
+
+        return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
+
+    def finish(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+        """Sets the calibration and the threshold of alarms, from what each member says of the patients
+        that it did not learn from."""
+        from scipy.special import expit
+        from sklearn.linear_model import LogisticRegression
+
+        cohort: Cohort = data.validation
+
+        def held_out(c: Course) -> np.ndarray:
+            own = cohort.group(c.stay.patient)
+            # As `risks` has it, of one member instead of their mean.
+            return features.risks(
+                lambda inputs: {"risk": model.predict(inputs, verbose=0)["member_logits"][..., own, :]},
+                c.rows,
+            )
+
+        hours = _hours(cohort.courses)
+        logits = np.concatenate([held_out(c)[c.stable] for c in cohort.courses])
+        fitted = LogisticRegression(C=1e3).fit(logits[hours.asked, None], hours.comes[hours.asked])
+        slope, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+        model.get_layer("calibrated").set_weights([np.float32(slope), np.float32(shift)])
+        return replace(features, threshold=threshold_for(hours, expit(slope * logits + shift)))
+
+    def score(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+        return hour_scores(_hours(data.test), self._risks(features, data, run))
+
+    def score_stream(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+        """The alarms of the test patients, whose stays `run` gets from the beginning to the end."""
+        risks = []
+        for c in data.test:
+            length = -(-len(c.rows) // STRETCH) * STRETCH  # of few different lengths, each of which compiles
+            hours = np.zeros((1, length, COLUMNS), np.float32)
+            hours[0, : len(c.rows)] = features.encode(c.rows)
+            risks.append(run({"hours": hours})["risk"][0, : len(c.rows), 0][c.stable])
+        stable = _hours(data.test)
+        return alarm_scores(stable, heard(stable, np.concatenate(risks), features.threshold))
+
+    def score_baselines(self, features: VitalsFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        hours = _hours(data.test)
+        for name, risk, threshold in self._baseline_risks(data):
+            scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
+            yield name, {**scores, **alarm_scores(hours, heard(hours, risk, threshold))}
+
+    def score_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+        hours = _hours([c for _, data, _ in folds for c in data.test])
+        for name, risk, alarm in self._folds_together(folds):
+            yield (
+                name,
+                {
+                    **hour_scores(hours, risk, name not in baselines.SCORES_ONLY),
+                    **alarm_scores(hours, alarm),
+                },
+            )
+
+    def pictures_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> list[Picture]:
+        courses = [c for _, data, _ in folds for c in data.test]
+        hours, risks = _hours(courses), {name: risk for name, risk, _ in self._folds_together(folds)}
+        return _risk_pictures(courses, hours, risks)
+
+    def _folds_together(
+        self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Of the model and of each baseline: risks and alarms of the stable hours of all test patients, each
+        at the threshold of its own fold."""
+
+        def joined(parts: list[tuple[Data, np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
+            alarms = [heard(_hours(data.test), risk, threshold) for data, risk, threshold in parts]
+            return np.concatenate([risk for _, risk, _ in parts]), np.concatenate(alarms)
+
+        of = [data for _, data, _ in folds]
+        yield MODEL, *joined([(data, self._risks(f, data, run), f.threshold) for f, data, run in folds])
+        for rows in zip(*map(self._baseline_risks, of), strict=True):
+            parts = [(data, risk, at) for data, (_, risk, at) in zip(of, rows, strict=True)]
+            yield rows[0][0], *joined(parts)
+
+    def _risks(self, features: VitalsFeatures, data: Data, run: Run) -> np.ndarray:
+        """(hours,) of all stable test hours."""
+        return np.concatenate([features.risks(run, c.rows)[c.stable] for c in data.test])
+
+    def _baseline_risks(self, data: Data) -> list[tuple[str, np.ndarray, float]]:
+        """Name, risks of the stable test hours, and the threshold of alarms, which the test part has no say
+        in."""
+        if not data.baselines:
+            train: list[Course] = data.train.courses
+            known = _hours(train)
+            parts = [(c.stay.patient, c.rows, c.stable, c.asked, c.comes) for c in train]
+            for name, held_out, risk in baselines.risks(parts, [(c.rows, c.stable) for c in data.test]):
+                data.baselines[name] = (risk, threshold_for(known, held_out))
+        return [(name, *found) for name, found in data.baselines.items()]
+
+    def pictures(self, features: VitalsFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.healthcare.vitals.plots import monitor
+
+        hours = _hours(data.test)
+        simple = {
+            name: np.concatenate([score(c.rows)[c.stable] for c in data.test])
+            for name, score in ((baselines.NEWS2, baselines.news2), (baselines.LAST_MAP, baselines.last_map))
+        }
+        risks = [features.risks(run, c.rows) for c in data.test]
+        stable = np.concatenate([r[c.stable] for r, c in zip(risks, data.test, strict=True)])
+        return [
+            monitor(data.test, risks, features.threshold),
+            *_risk_pictures(data.test, hours, {MODEL: stable, **simple}),
+        ]
+
+    def checks(self, features: VitalsFeatures, data: Data) -> Arrays:
+        parts = [p for c in data.test for p in stretches(c.rows)]
+        chosen = sorted(parts, key=len, reverse=True)[:_CHECKS]
+        hours = np.zeros((len(chosen), STRETCH, COLUMNS), np.float32)
+        for row, part in zip(hours, chosen, strict=True):
+            row[: len(part)] = features.encode(part)
+        return {"hours": hours}
+
+    def output_scale(self, features: VitalsFeatures) -> float:
+        return 1.0  # probabilities
+
+    def sample_input(self, features: VitalsFeatures, data: Data) -> dict[str, list]:
+        stay: Stay = data.test[0].stay
+        seconds, vitals, values = (a[:200] for a in stay.readings)
+        cells = {
+            "patient": [stay.patient] * len(seconds),
+            "time": seconds.astype("datetime64[s]").astype(str).tolist(),
+            "variable": [NAMES[v] for v in vitals],
+            "value": values.tolist(),
+        }
+        return {features.columns[role]: column for role, column in cells.items()}
+
+
+class HourExamples:
+    """Stretches of hours of one stay: in training `CROP` of them, from a little earlier or later each time;
+    otherwise as the finished model reads them. Hours that are not asked of have no weight, nor has a
+    patient of another group than a member may see."""
+
+    def __init__(self, features: VitalsFeatures, cohort: Cohort):
+        self._features, self._held_out = features, cohort.held_out
+        self._size = STRETCH if cohort.held_out else CROP
+        step = STRETCH - WARM_UP if cohort.held_out else STRIDE
+        self._places = [
+            (c, start)
+            for c in cohort.courses
+            for start in range(0, max(1, len(c.rows) - WARM_UP), step)
+            if c.asked[start : start + self._size].any()
+        ]
+        groups = {c.stay.patient: cohort.group(c.stay.patient) for c in cohort.courses}
+        own = np.eye(MEMBERS, dtype=np.float32)
+        self._members = {p: own[g] if cohort.held_out else 1 - own[g] for p, g in groups.items()}
+        # Weights have a mean of one, or losses of training and validation could not be compared.
+        total = sum(self._weights(c, start).sum() for c, start in self._places)
+        self._scale = np.float32(len(self) * self._size * MEMBERS / total)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        shape = (len(indices), self._size)
+        hours = np.zeros((*shape, COLUMNS), np.float32)
+        comes = np.zeros((*shape, MEMBERS), np.float32)
+        weights = np.zeros((*shape, MEMBERS), np.float32)
+        for row, i in enumerate(indices):
+            c, start = self._places[i]
+            if rng is not None:
+                start += int(rng.integers(-STRIDE // 2, STRIDE // 2 + 1))
+                start = max(0, min(start, len(c.rows) - self._size))
+            part = slice(start, start + self._size)
+            count = len(c.rows[part])
+            hours[row, :count] = self._features.encode(c.rows[part])
+            comes[row, :count] = c.comes[part, None]
+            weights[row, :count] = self._scale * self._weights(c, start)
+        return {"hours": hours}, {"member_logits": comes[..., None]}, {"member_logits": weights}
+
+    def _weights(self, c: Course, start: int) -> np.ndarray:
+        """(hours, members) of a stretch."""
+        asked = c.asked[start : start + self._size].astype(np.float32)
+        if self._held_out and start:
+            asked[:WARM_UP] = 0  # they were judged in the stretch before
+        return asked[:, None] * self._members[c.stay.patient]
+
+
+def _shuffled(patient: str) -> bytes:
+    """An order of patients that depends on their names alone."""
+    return hashlib.sha256(patient.encode()).digest()
+
+
+def _risk_pictures(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Picture]:
+    """What the risks of stable hours are worth."""
+    from lstm_apps.healthcare.vitals.plots import alarm_curves, reliability_plot, subgroups
+
+    return [
+        reliability_plot(hours, risks[MODEL]),
+        alarm_curves(hours, risks),
+        subgroups({c.stay.patient: c.stay for c in courses}, hours, risks[MODEL]),
+    ]
+
+
+def _hours(courses: Sequence[Course]) -> Hours:
+    """Their stable hours."""
+    monitored: Counter[str] = Counter()
+    for c in courses:
+        monitored[c.stay.patient] += len(c.rows)
+    return Hours(
+        patient=np.concatenate([[c.stay.patient] * int(c.stable.sum()) for c in courses]),
+        stay=np.concatenate([np.full(int(c.stable.sum()), i) for i, c in enumerate(courses)]),
+        end=np.concatenate([c.ends[c.stable] for c in courses]),
+        comes=np.concatenate([c.comes[c.stable] for c in courses]),
+        onset=np.concatenate([c.onset[c.stable] for c in courses]),
+        asked=np.concatenate([c.asked[c.stable] for c in courses]),
+        monitored=monitored,
+    )
+
+
+def _counts(courses: list[Course]) -> dict[str, Any]:
+    hours = _hours(courses)
+    asked = hours.where(hours.asked)
+    kinds = Counter(k for c in courses for k in c.kind[c.asked].tolist() if k)
+    return {
+        "patients": len(set(asked.patient.tolist())),
+        "stays": len(courses),
+        "hours monitored": sum(hours.monitored.values()),
+        "hours asked of": len(asked),
+        "hours before an event": {**{k: kinds[k] for k in KINDS}, "all": int(asked.comes.sum())},
+    }
+
+
+VITALS = Vitals()

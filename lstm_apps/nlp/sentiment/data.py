@@ -1,0 +1,147 @@
+"""Scored sentences in a table."""
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_apps.errors import InputError, first_line
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
+from lstm_apps.features.tables.numbers import is_missing
+from lstm_apps.features.tables.table import open_table
+from lstm_apps.features.tables.where import row as place_of
+from lstm_apps.nlp.sentiment.features import check_text, is_read
+
+LAYOUT = (
+    "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores "
+    "from -4 to 4 or of labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is "
+    "nothing else), and, if there is one, a column of the documents they are from, and one of weights "
+    "(a text of less than 1 is only to learn from)"
+)
+_LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
+_BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence and what people think it says."""
+
+    text: str
+    score: float  # -4, most negative, to 4, most positive
+    document: str  # where it is from; of itself, if that is not known
+    weight: float = 1.0  # in training
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is plainly positive or negative."""
+        return abs(self.score) >= 0.5
+
+
+def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PLAIN) -> list[Sentence]:
+    """The sentences of a table, without those of nothing that could be read.
+
+    Args:
+        path: See `LAYOUT`; may be compressed by gzip.
+        columns: The names of the columns "text" and "target", and of "document" and "weight",
+            which may be missing.
+        dialect: What is known of how it is written.
+
+    Raises:
+        InputError: No table, a missing column, a score that is none, a text that cannot be one; no text.
+    """
+    is_json = path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
+    rows = list(_json_rows(path) if is_json else _table_rows(path, columns, dialect))
+    for where, row in rows:
+        for role in ("text", "target"):
+            if not isinstance(row, dict) or columns[role] not in row:
+                raise InputError(f"{where}: there is no column {columns[role]!r}; expected {LAYOUT}.")
+            if row[columns[role]] is None:
+                raise InputError(f"{where}: nothing stands in column {columns[role]!r}.")
+    target = columns["target"]
+    labels = [str(row[target]).strip().lower() for _, row in rows]
+    if any({*labels} == {*pair} for pair in _BINARY):
+        rows = [
+            (n, {**row, target: "negative" if label in {pair[0] for pair in _BINARY} else "positive"})
+            for (n, row), label in zip(rows, labels, strict=True)
+        ]
+    found = []
+    for where, row in rows:
+        document = row.get(columns["document"])
+        text = " ".join(str(row[columns["text"]]).split())
+        try:
+            check_text(text)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        if is_read(text):
+            found.append(
+                Sentence(
+                    text,
+                    _score(row[target], where),
+                    _key(text) if document in (None, "") else str(document),
+                    _weight(row.get(columns["weight"]), where),
+                )
+            )
+    if not found:
+        raise InputError(f"{path} holds no text; expected {LAYOUT}.")
+    return found
+
+
+def _key(text: str) -> str:
+    """What near copies of a text share: the letters and digits it begins with."""
+    return "".join(c for c in text.lower() if c.isalnum())[:60] or text
+
+
+def _score(value: object, where: str) -> float:
+    label = str(value).strip().lower()
+    if label in _LABELS:
+        return _LABELS[label]
+    try:
+        score = float(label)
+    except ValueError:
+        raise InputError(f"{where}: {value!r} is no score and none of {', '.join(_LABELS)}.") from None
+    if not -4 <= score <= 4:
+        raise InputError(f"{where}: the score {value} is not between -4, negative, and 4, positive.")
+    return score
+
+
+def _weight(value: object, where: str) -> float:
+    if value in (None, ""):
+        return 1.0
+    try:
+        weight = float(str(value))
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise InputError(f"{where}: the weight {value!r} is no number from 0.")
+    return weight
+
+
+def _table_rows(path: Path, columns: Mapping[str, str], dialect: Dialect) -> Iterator[tuple[str, dict]]:
+    """Place and cells of each row; of a cell that is empty in Excel or Parquet, None."""
+    needed = (columns["text"], columns["target"])
+    table = open_table(path, needed, dialect)
+    table.check(needed, lambda _: f"Expected {LAYOUT}.")
+    wanted = [*needed, *(columns[r] for r in ("document", "weight") if columns[r] in table.header)]
+    for number, cells in enumerate(zip(*(table.column(name).tolist() for name in wanted), strict=True)):
+        plain = (c if isinstance(c, str) or not is_missing(c) else None for c in cells)
+        yield place_of(table.where, number), dict(zip(wanted, plain, strict=True))
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, dict]]:
+    """Place and fields of each row."""
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    content = path.read_bytes()
+    try:
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
+        if text.lstrip().startswith("["):
+            rows = json.loads(text)
+        else:
+            rows = map(json.loads, filter(str.strip, text.split("\n")))
+        for number, row in enumerate(rows, 1):
+            yield f"{path}, row {number}", row
+    except (OSError, EOFError, RecursionError, ValueError, zlib.error) as error:
+        raise InputError(f"{path} is no table of texts: {first_line(error)}") from error

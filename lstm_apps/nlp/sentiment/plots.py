@@ -1,0 +1,55 @@
+"""Pictures of a sentiment model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lstm_apps.application import Picture
+from lstm_apps.features import Run
+from lstm_apps.nlp.sentiment.features import UNKNOWN, TextFeatures
+
+
+def scores_against_people(people: np.ndarray, model: np.ndarray) -> Picture:
+    """Scores of the model over those of people."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([-4, 4], [-4, 4], color="grey", linewidth=0.8)
+    axis.scatter(people, model, s=3, alpha=0.3)
+    axis.axhline(0, color="grey", linewidth=0.5, linestyle=":")
+    axis.axvline(0, color="grey", linewidth=0.5, linestyle=":")
+    axis.set(xlabel="score by people", ylabel="score by the model", aspect="equal")
+    return Picture("Scores", "Sentences of the test part; the class is wrong in two of the corners.", figure)
+
+
+def saliency(features: TextFeatures, texts: Sequence[str], run: Run) -> Picture:
+    """What each word adds to the log odds: the model's answer less that without the word."""
+    figure = Figure(figsize=(10, 0.7 * len(texts) + 0.5), layout="constrained")
+    axis = figure.subplots()
+    axis.set_axis_off()
+    for row, text in enumerate(texts):
+        x = 0.0
+        for word, effect in word_effects(features, text, run):
+            strength = float(np.clip(effect / 3, -1, 1))
+            colour = (1 - max(0, strength), 1 - abs(strength), 1 - max(0, -strength))
+            axis.text(x, -row, word, family="monospace", fontsize=9, backgroundcolor=(*colour, 0.6))
+            x += len(word) + 1
+    axis.set(xlim=(0, 110), ylim=(-len(texts), 1))
+    return Picture(
+        "What words say",
+        "Blue: without the word the answer would be less positive; red: less negative. Each word taken away "
+        "by itself, from sentences of the test part.",
+        figure,
+    )
+
+
+def word_effects(features: TextFeatures, text: str, run: Run) -> list[tuple[str, float]]:
+    """Each word of a sentence, and by how much its log odds fall when the word is unknown."""
+    pieces = features.processor.encode(text)[: features.length]
+    names = [features.processor.id_to_piece(p) for p in pieces]
+    starts = [i for i, name in enumerate(names) if name.startswith("▁") or i == 0]
+    spans = list(zip(starts, [*starts[1:], len(pieces)], strict=True))
+    without = [[UNKNOWN if a <= i < b else p for i, p in enumerate(pieces)] for a, b in spans]
+    log_odds = run({"tokens": features.padded([pieces, *without])})["log_odds"][:, 0]
+    words = [features.processor.decode(pieces[a:b]) for a, b in spans]  # bytes as the sign they are
+    return list(zip(words, (log_odds[0] - log_odds[1:]).tolist(), strict=True))

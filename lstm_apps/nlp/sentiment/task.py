@@ -1,0 +1,263 @@
+"""`sentiment`: does a text speak well or badly of its subject, and how strongly?"""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstm_apps.application import (
+    Application,
+    Data,
+    Estimate,
+    Metric,
+    Picture,
+    Request,
+    Scores,
+    proportion,
+    resamples,
+)
+from lstm_apps.data import sources
+from lstm_apps.data.splits import by_group
+from lstm_apps.errors import InputError
+from lstm_apps.features import Arrays, Run
+from lstm_apps.nlp.sentiment import baselines
+from lstm_apps.nlp.sentiment.data import LAYOUT, Sentence, read_sentences
+from lstm_apps.nlp.sentiment.features import PADDING, UNKNOWN, TextFeatures
+from lstm_apps.nlp.sentiment.legibility import without_markup
+
+ACCURACY = Metric("accuracy", "higher", "share of plainly positive or negative sentences that are taken so")
+CORRELATION = Metric("correlation", "higher", "Pearson's, of the scores of all sentences with people's")
+ELSEWHERE = Metric("accuracy on food reviews", "higher", "share of whole reviews that are taken right")
+# Texts of another kind than those learnt from, beside the default dataset.
+OTHER_KIND = "food-reviews"
+
+VOCABULARY = 4000
+LENGTHS = (16, 24, 40, 64)  # pieces that a sentence is padded to; one in 500 has more than the last
+MEMBERS = 3
+# Augmentation: other pieces of the same words (Kudo 2018), and words that are not there.
+SAMPLING, DROPPED = 0.4, 0.1
+SCORE_LOSS = 0.3  # beside the class
+CERTAINTY = 1.5  # how fast a score, from -4 to 4, turns into one: the log odds of a score of 1
+_CHECKS = 16
+_MOST_CUT = 0.02  # share of texts that may be longer than what is read of them
+
+
+class Sentiment(Application):
+    """Sentences with scores by people, split by the document they are from."""
+
+    name = "sentiment"
+    domain = "nlp"
+    summary = "Tell whether sentences of reviews and tweets are positive or negative, and how strongly"
+    dataset = "vader-sentences"
+    layout = LAYOUT
+    roles = {  # noqa: RUF012
+        "text": "text",
+        "target": "score",
+        "document": "document",
+        "weight": "weight",
+    }
+    metrics = (ACCURACY, CORRELATION, ELSEWHERE)
+    outputs = ("log_odds", "score")
+    right_padded = True
+    baselines = baselines.NAMES
+    presets = {  # noqa: RUF012
+        "quick": {"epochs": 3, "units": 32, "batch_size": 128, "learning_rate": 3e-3, "dropout": 0.35},
+        "full": {
+            "epochs": 8,
+            "batch_size": 128,
+            "learning_rate": 3e-3,
+            "dropout": 0.35,
+            "weight_decay": 1e-2,
+            "patience": 8,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        columns = self.columns(request, dialect=("skip",))
+        found = sources.find(request.path or self.dataset)
+        sentences = read_sentences(found.path, columns, request.dialect)
+        provenance = found.provenance()
+        if provenance["source"] == self.dataset:
+            sources.get(OTHER_KIND)  # if it cannot be had, better said now than after the training
+        # What does not count in full is there to learn from, not to be tested on.
+        main = [s for s in sentences if s.weight >= 1]
+        if not main:
+            raise InputError(f"{found.path} holds no text of weight 1 to test on; others are to learn from.")
+        train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
+        known = {s.document for s in (*validation, *test)}
+        more = [s for s in sentences if s.weight < 1 and s.document not in known]
+        for name, part in (("training", train), ("validation", validation), ("test", test)):
+            if len({s.score > 0 for s in part if s.is_plain}) < 2:
+                raise InputError(f"The {name} part of the texts is not both positive and negative.")
+        return Data(
+            train + more,
+            validation,
+            test,
+            provenance={
+                **provenance,
+                "split": "by document: 70 % to train, 10 % to validate, 20 % to test",
+                "sentences": f"{len(train)} (and {len(more)} of less weight) to train, "
+                f"{len(validation)} to validate, {len(test)} to test",
+                "other_kind": OTHER_KIND if provenance["source"] == self.dataset else None,
+            },
+        )
+
+    def fit_features(self, data: Data) -> TextFeatures:
+        return TextFeatures.fit(
+            (s.text for s in data.train),
+            vocabulary=VOCABULARY,
+            lengths=LENGTHS,
+            usual=(s.text for s in data.train if s.weight >= 1),  # the others are single words
+        )
+
+    def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
+        return SentenceExamples(features, records)
+
+    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.nlp.sentiment.model import text_classifier
+
+        return text_classifier(
+            vocabulary=features.processor.get_piece_size(),
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            members=MEMBERS,
+            certainty=CERTAINTY,
+        )
+
+    def loss(self, features: TextFeatures):
+        import keras
+
+        return {
+            "member_log_odds": keras.losses.BinaryCrossentropy(from_logits=True),
+            "member_scores": keras.losses.Huber(),
+        }
+
+    def score(self, features: TextFeatures, data: Data, run: Run) -> Scores:
+        found = features.opinions(run, [s.text for s in data.test])
+        other = None
+        if reviews := self._reviews(data):
+            positive = features.opinions(run, [r.text for r in reviews])[:, 0] > 0
+            other = positive == [r.score > 0 for r in reviews]
+        return self._scores(data.test, found[:, 0] > 0, found[:, 1], other)
+
+    def _reviews(self, data: Data) -> list[Sentence]:
+        """Texts of another kind, none for a user's own data."""
+        return read_sentences(sources.get(OTHER_KIND), self.roles) if data.provenance["other_kind"] else []
+
+    def score_baselines(self, features: TextFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        reviews = self._reviews(data)
+        parts = [data.test, reviews]
+        for name, answers in baselines.answers(data.train, data.validation, parts):
+            (positive, scores), (other, _) = answers
+            right = other == [r.score > 0 for r in reviews] if reviews else None
+            yield name, self._scores(data.test, positive, scores, right)
+
+    def lengths(self, features: TextFeatures) -> tuple[int, ...]:
+        return features.lengths[:-1]
+
+    def _scores(
+        self, sentences: list[Sentence], positive: np.ndarray, scores: np.ndarray, other: np.ndarray | None
+    ) -> Scores:
+        true = np.array([s.score for s in sentences])
+        plain = np.array([s.is_plain for s in sentences])
+
+        def correlation(chosen: slice | np.ndarray) -> float:
+            with np.errstate(invalid="ignore", divide="ignore"):  # NaN of what is all the same
+                return float(np.corrcoef(scores[chosen], true[chosen])[0, 1])
+
+        found = {
+            ACCURACY.name: proportion((positive == (true > 0))[plain]),
+            CORRELATION.name: Estimate.over(
+                correlation(slice(None)),
+                list(map(correlation, resamples(len(true)))),
+                "the scores, or people's, are all the same",
+            ),
+        }
+        return found if other is None else {**found, ELSEWHERE.name: proportion(other)}
+
+    def pictures(self, features: TextFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.nlp.sentiment.plots import saliency, scores_against_people
+
+        found = features.opinions(run, [s.text for s in data.test])
+        plain = [s.text for s in data.test if s.is_plain and len(s.text) <= 100]
+        shown = plain[:: max(1, len(plain) // 8)][:8] or [data.test[0].text[:100]]
+        return [
+            scores_against_people(np.array([s.score for s in data.test]), found[:, 1]),
+            saliency(features, shown, run),
+        ]
+
+    def checks(self, features: TextFeatures, data: Data) -> Arrays:
+        examples = self.examples(features, data.test)
+        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
+
+    def preprocessing(self, features: TextFeatures, data: Data):
+        try:
+            from lstm_apps.models.tokenizer import Tokenizer
+        except ImportError as error:
+            raise InputError(
+                "A SavedModel that takes text needs tensorflow-text, which is not here."
+            ) from error
+        rows = np.unique(np.linspace(0, len(data.test) - 1, _CHECKS).astype(int))
+        texts = np.array([data.test[i].text for i in rows])
+        return Tokenizer(features.sentencepiece, features.length, PADDING, UNKNOWN), {"text": texts}
+
+    def output_scale(self, features: TextFeatures) -> float:
+        return 1.0  # log odds and scores differ by some units
+
+    def sample_input(self, features: TextFeatures, data: Data) -> str:
+        return data.test[-1].text
+
+
+class SentenceExamples:
+    """Sentences as pieces, in training in other pieces each time and with some unknown; targets as certain
+    as the score is strong.
+
+    Attributes:
+        pieces: Of each sentence, as numbers.
+        lengths: How many: batches of like lengths waste less on padding.
+    """
+
+    def __init__(self, features: TextFeatures, sentences: list[Sentence]):
+        self.features, self.sentences = features, sentences
+        self.texts = [without_markup(s.text) for s in sentences]
+        self.pieces = [p or [UNKNOWN] for p in features.processor.encode(self.texts)]
+        self.lengths = np.array([len(p) for p in self.pieces])
+        if (cut := (self.lengths > features.length).mean()) > _MOST_CUT:
+            warnings.warn(
+                f"{cut:.0%} of the texts have more than {features.length} pieces and are read up to there: "
+                "give sentences, as `predict` takes a text.",
+                stacklevel=2,
+            )
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        chosen = [self.sentences[i] for i in indices]
+        if rng is None:
+            tokens = self.features.padded([self.pieces[i] for i in indices])
+        else:
+            tokens = self._sampled([self.texts[i] for i in indices], rng)
+        score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS + 1, axis=1)
+        weight = np.array([s.weight for s in chosen], np.float32)
+        targets = {"member_log_odds": 1 / (1 + np.exp(-CERTAINTY * score)), "member_scores": score}
+        return {"tokens": tokens}, targets, {"member_log_odds": weight, "member_scores": SCORE_LOSS * weight}
+
+    def _sampled(self, texts: list[str], rng: np.random.Generator) -> np.ndarray:
+        import sentencepiece
+
+        sentencepiece.set_random_generator_seed(int(rng.integers(2**31)))
+        pieces = self.features.processor.encode(
+            texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1, num_threads=1
+        )  # more threads would draw in another order each time
+        longest = max(map(len, pieces))
+        lengths = self.features.lengths
+        tokens = self.features.padded(pieces, next((n for n in lengths if n >= longest), lengths[-1]))
+        dropped = (rng.random(tokens.shape) < DROPPED) & (tokens != PADDING)
+        tokens[dropped] = UNKNOWN
+        tokens[:, 0] = np.maximum(tokens[:, 0], UNKNOWN)  # not even of an empty text all is padding
+        return tokens
+
+
+SENTIMENT = Sentiment()

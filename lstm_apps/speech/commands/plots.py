@@ -1,0 +1,67 @@
+"""Pictures of a keyword spotter."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lstm_apps.application import Picture
+from lstm_apps.speech.commands.detection import LongRecording, match, operating_points
+from lstm_apps.speech.commands.features import KeywordFeatures, Spikes
+
+
+def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str]) -> Picture:
+    """Which word was taken for which."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    side = min(12.0, 3 + 0.35 * len(words))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axis = figure.subplots()
+    ConfusionMatrixDisplay.from_predictions(
+        spoken, heard, labels=list(words), ax=axis, cmap="Blues", colorbar=False, xticks_rotation="vertical"
+    )
+    axis.set(xlabel="heard", ylabel="spoken")
+    return Picture("Words spoken and heard", "Recordings of the test part.", figure)
+
+
+def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Picture:
+    """The probabilities of words along a long recording."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    sound, probability = figure.subplots(2, 1, sharex=True)
+    frame_times = (1 + np.arange(len(frames))) * features.spectrogram.hop / features.rate
+    sound.plot(np.arange(len(recording.samples)) / recording.rate, recording.samples, linewidth=0.3)
+    sound.set_ylabel("waveform")
+    for word, begin, end in recording.words:
+        sound.axvspan(begin, end, alpha=0.2, color="C1", linewidth=0)
+        sound.text(begin, sound.get_ylim()[1] * 0.8, word)
+    probability.plot(frame_times, frames[:, 1:], linewidth=1)
+    probability.axhline(features.threshold, color="grey", linestyle=":", linewidth=0.8)
+    for event in Spikes(features).push(frames):
+        probability.text(event["time"], event["probability"], event["word"])
+    probability.set(ylabel="probability", xlabel="s", ylim=(0, 1.15))
+    return Picture(
+        "A stream of sound", "Words where they are spoken (shaded), and where they are found.", figure
+    )
+
+
+def detection_curve(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Picture:
+    """Hits against false alarms, over thresholds."""
+    points = operating_points(features, recording, frames)
+    hits, alarms = match(recording, Spikes(features).push(frames))
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(
+        [a / recording.hours for _, _, a in points],
+        [h / len(recording.words) for _, h, _ in points],
+        marker=".",
+        label="thresholds from 0.1 to 0.95",
+    )
+    label = f"threshold {features.threshold:.2f}, found on validation"
+    axis.plot(alarms / recording.hours, hits / len(recording.words), "o", color="C1", label=label)
+    axis.set(xlabel="false alarms an hour", ylabel="share of words found", ylim=(0, 1.05))
+    axis.legend(loc="lower right")
+    return Picture(
+        "Hits and false alarms",
+        "All words of the test part with pauses and noise, then noise alone. One event a word.",
+        figure,
+    )

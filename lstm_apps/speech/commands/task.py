@@ -1,0 +1,331 @@
+"""`speech-commands`: which word was spoken, and when, in a recording or in sound that goes on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lstm_apps.application import Application, Data, Estimate, Metric, Picture, Request, Scores, proportion
+from lstm_apps.data import sources
+from lstm_apps.data.splits import by_group
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features import Arrays, Run
+from lstm_apps.features.mel import LogMel
+from lstm_apps.speech.commands import baselines, detection
+from lstm_apps.speech.commands.augment import SPEED, words_in_noise
+from lstm_apps.speech.commands.data import LAYOUT, Recording, list_recordings
+from lstm_apps.speech.commands.features import KeywordFeatures
+
+ACCURACY = Metric("accuracy", "higher", "share of recordings whose word is recognised")
+AS_SPOKEN = Metric(
+    "accuracy as spoken",
+    "higher",
+    "share of recordings whose word is recognised from one reading, in the voice and at the tempo it has",
+)
+_SCALER_RECORDINGS, _CHECKS = 1000, 16  # how many serve for these
+BANDS = 40
+_FEWEST_SPEAKERS = 5  # to be split by
+_MOST_WORDS = 2  # in a training example
+_SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
+_VARIED_KNOWN = 0.2  # share that sounds as if by others, where all speakers are known; else all do
+_TO_KNOW = 200  # recordings of each word by which the model tells words from other sounds
+_UNKNOWN = 0.05  # share of validation's words, of those understood, that may come out as unknown
+_SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
+
+
+class SpeechCommands(Application):
+    """Words of a closed set, in recordings of one and in a stream."""
+
+    name = "speech-commands"
+    domain = "speech"
+    summary = "Recognise spoken digits, or words of your own, in recordings and in a stream of sound"
+    dataset = "fsdd"
+    layout = LAYOUT
+    roles = {}  # noqa: RUF012
+    metrics = (ACCURACY, AS_SPOKEN, detection.HIT_RATE, detection.FALSE_ALARMS)
+    outputs = ("probabilities", "known")
+    stream_outputs = ("frames",)
+    baselines = baselines.NAMES
+    presets = {  # noqa: RUF012
+        "quick": {"epochs": 7, "units": 96, "batch_size": 32, "learning_rate": 4e-3, "patience": 7},
+        "full": {
+            "epochs": 80,
+            "units": 128,
+            "dropout": 0.1,
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-3,
+            "patience": 30,
+        },
+    }
+
+    def load(self, request: Request) -> Data:
+        self.columns(request, fold=True)
+        found = sources.find(request.path or self.dataset)
+        recordings = list_recordings(found.path)
+        provenance = found.provenance()
+        (train, validation, test), how = self._split(
+            found.path, recordings, request.fold, official=provenance["source"] == self.dataset
+        )
+        words = sorted({r.label for r in train})
+        for name, part in (("training", train), ("validation", validation), ("test", test)):
+            if not part:
+                raise InputError(f"The {name} part has no recording; they were split {how}.")
+        for part in (validation, test):
+            if unknown := sorted({r.label for r in part} - set(words)):
+                raise InputError(f"No recording of {', '.join(unknown)} is left for training.")
+        return Data(
+            train,
+            validation,
+            test,
+            provenance={
+                **provenance,
+                "words": words,
+                "speakers": len(_speakers(recordings)),
+                "known_speakers": {r.speaker for r in test} <= {*_speakers(train)},
+                "split": how,
+                "recordings": f"{len(train)} to train, {len(validation)} to validate, {len(test)} to test",
+            },
+        )
+
+    def folds(self, request: Request) -> tuple[str, ...]:
+        """Every speaker, to be left out once."""
+        return tuple(_speakers(list_recordings(sources.find(request.path or self.dataset).path)))
+
+    def _split(self, folder: Path, recordings: list[Recording], fold: str | None, official: bool):
+        """Training, validation and test part, and how they were made."""
+        speakers = _speakers(recordings)
+        if fold is not None:
+            if fold not in speakers:
+                raise unknown_name("speaker", fold, speakers)
+            test = [r for r in recordings if r.speaker == fold]
+            others = [r for r in recordings if r.speaker != fold]
+            if not others:
+                raise InputError(f"Beside {fold} there is nobody to learn from.")
+            train, validation, _ = by_group(others, lambda r: r.file.name, 0.1, 0.0)
+            return (train, validation, test), f"test: {fold}; validation: a tenth of the others' takes"
+        if official:
+            test = [r for r in recordings if r.take < 5]
+            validation = [r for r in recordings if 5 <= r.take < 10]
+            train = [r for r in recordings if r.take >= 10]
+            return (train, validation, test), "official: takes 0 to 4 to test; 5 to 9 to validate"
+        lists = [folder / f"{part}_list.txt" for part in ("validation", "testing")]
+        if all(file.is_file() for file in lists):  # as Speech Commands has them
+            names = [set(map(str.strip, file.read_text(encoding="utf-8").splitlines())) for file in lists]
+            parts: list[list[Recording]] = [[], [], []]
+            for r in recordings:
+                name = r.file.relative_to(folder).as_posix()
+                parts[1 if name in names[0] else 2 if name in names[1] else 0].append(r)
+            return parts, "as the folder's validation_list.txt and testing_list.txt say"
+        if len(speakers) >= _FEWEST_SPEAKERS and all(r.speaker for r in recordings):
+            return by_group(recordings, lambda r: r.speaker), "by speaker"
+        return by_group(recordings, lambda r: r.file.relative_to(folder).as_posix()), (
+            f"by recording: with {len(speakers)} speakers that are known, all parts may know all of them"
+        )
+
+    def fit_features(self, data: Data) -> KeywordFeatures:
+        train: list[Recording] = data.train
+        rate = 16000 if np.median([r.rate for r in train]) >= 16000 else 8000
+        window = rate * 32 // 1000
+        spectrogram = LogMel(rate, window, window // 2, bands=BANDS, low=60.0, high=0.475 * rate)
+        some = np.unique(np.linspace(0, len(train) - 1, _SCALER_RECORDINGS).astype(int))
+        longest = float(np.percentile([r.seconds for r in train], 99))
+        return KeywordFeatures.fit(
+            tuple(data.provenance["words"]),
+            spectrogram,
+            [train[i].read(rate) for i in some],
+            longest,
+            known_speakers=data.provenance["known_speakers"],
+        )
+
+    def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":
+        return RecordingExamples(features, records)
+
+    def build(self, features: KeywordFeatures, *, units: int, layers: int, dropout: float):
+        from lstm_apps.speech.commands.model import spotter
+
+        return spotter(
+            spectrogram=features.spectrogram,
+            mean=features.mean,
+            variance=features.variance,
+            words=len(features.words),
+            units=units,
+            layers=layers,
+            dropout=dropout,
+            varied=_varied(features),
+        )
+
+    def loss(self, features: KeywordFeatures):
+        import keras
+
+        from lstm_apps.speech.commands.model import SpikeLoss
+
+        return {"logits": SpikeLoss(), "probabilities": keras.losses.SparseCategoricalCrossentropy()}
+
+    def finish(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
+        """Sets what the model takes for a word at all, and the thresholds of a recording and of a stream."""
+
+        def run(inputs: Arrays) -> Arrays:
+            return model.predict(inputs, verbose=0)
+
+        self._fit_familiarity(model, features, data)
+        found = features.probabilities(run, [r.read(features.rate) for r in data.validation])
+        right = found.argmax(axis=1) == [features.words.index(r.label) for r in data.validation]
+        if right.any():
+            abstain = float(np.quantile(found[right].max(axis=1), _UNKNOWN))
+            features = replace(features, abstain=min(abstain, 1.0))
+        long = detection.long_recording(data.validation, features.rate)
+        frames = detection.spikes(features, long, run)
+        return replace(features, threshold=detection.best_threshold(features, long, frames))
+
+    def _fit_familiarity(self, model, features: KeywordFeatures, data: Data) -> None:
+        """On training words as they are and augmented; how far right ones are apart, on validation's."""
+        import keras
+
+        layer = model.get_layer("known")
+        memory = keras.Model(
+            model.input, {"memory": layer.input, "probabilities": model.output["probabilities"]}
+        )
+        of_word: dict[str, list[Recording]] = {word: [] for word in features.words}
+        for recording in data.train:
+            of_word[recording.label].append(recording)
+        chosen = [r for records in of_word.values() for r in records[:: -(-len(records) // _TO_KNOW)]]
+        vectors, words = [], []
+        for rng in (None, np.random.default_rng(0)):
+            inputs, targets, weights = self.examples(features, chosen).batch(np.arange(len(chosen)), rng)
+            one = weights["probabilities"] > 0
+            vectors.append(memory.predict(inputs, verbose=0)["memory"][one])
+            words.append(targets["probabilities"][one, 0])
+        inputs, targets, _ = self.examples(features, data.validation).batch(
+            np.arange(len(data.validation)), None
+        )
+        found = memory.predict(inputs, verbose=0)
+        right = found["probabilities"].argmax(axis=1) == targets["probabilities"][:, 0]
+        asked = found["memory"][right] if right.any() else found["memory"]
+        layer.fit(np.concatenate(vectors), np.concatenate(words), asked)
+
+    def score(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+        alone = self.score_alone(features, data, run)
+        if ACCURACY.name in alone:
+            return alone
+        return {ACCURACY.name: _accuracy(data, self._heard(features, data, run)), **alone}
+
+    def score_alone(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+        once = features.as_spoken()
+        metric = ACCURACY if features == once else AS_SPOKEN
+        return {metric.name: _accuracy(data, self._heard(once, data, run))}
+
+    def score_stream(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+        long = detection.long_recording(data.test, features.rate)
+        return detection.score(features, long, detection.spikes(features, long, run))
+
+    def score_baselines(self, features: KeywordFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+        for name, words in baselines.predictions(
+            features.spectrogram, data.train, data.validation, data.test
+        ):
+            yield name, {ACCURACY.name: _accuracy(data, words)}
+
+    def _heard(self, features: KeywordFeatures, data: Data, run: Run) -> np.ndarray:
+        """The word of each recording of the test part, as the model has it."""
+        found = features.probabilities(run, [r.read(features.rate) for r in data.test])
+        return np.array(features.words)[found.argmax(axis=1)]
+
+    def pictures(self, features: KeywordFeatures, data: Data, run: Run) -> list[Picture]:
+        from lstm_apps.speech.commands.plots import confusion, detection_curve, spikes_over_time
+
+        found = self._heard(features, data, run).tolist()
+        short = detection.long_recording(data.test[:: max(1, len(data.test) // 8)], features.rate)
+        long = detection.long_recording(data.test, features.rate)
+        return [
+            confusion([r.label for r in data.test], found, features.words),
+            spikes_over_time(features, short, detection.spikes(features, short, run)),
+            detection_curve(features, long, detection.spikes(features, long, run)),
+        ]
+
+    def checks(self, features: KeywordFeatures, data: Data) -> Arrays:
+        examples = self.examples(features, data.test)
+        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
+
+    def output_scale(self, features: KeywordFeatures) -> float:
+        return 1.0  # probabilities
+
+    def sample_input(self, features: KeywordFeatures, data: Data) -> str:
+        return str(data.test[0].file)
+
+    def stream_chunk(self, features: KeywordFeatures) -> int:
+        return features.spectrogram.hop
+
+
+def _varied(features: KeywordFeatures) -> float:
+    """The share of training examples that sound as if by other speakers."""
+    return _VARIED_KNOWN if features.known_speakers else 1.0
+
+
+def _accuracy(data: Data, words: np.ndarray) -> Estimate:
+    return proportion(words == np.array([r.label for r in data.test]))
+
+
+def _speakers(recordings: list[Recording]) -> list[str]:
+    """Those that are named."""
+    return sorted({r.speaker for r in recordings} - {""})
+
+
+class RecordingExamples:
+    """Recordings as the spotter reads them: in training up to two in a clip, at another speed, in noise;
+    otherwise one in the middle of a clip. Targets as `SpikeLoss`."""
+
+    def __init__(self, features: KeywordFeatures, recordings: list[Recording]):
+        self.features, self.recordings = features, recordings
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        features, varied = self.features, _varied(self.features)
+        waveforms = np.zeros((len(indices), features.clip), np.float32)
+        targets = np.zeros((len(indices), _MOST_WORDS, 3), np.int32)
+        for row, i in enumerate(indices):
+            chosen = [self.recordings[i]] if rng is None else self._drawn(i, rng)
+            sounds = [r.read(features.rate) for r in chosen]
+            if rng is None:
+                waveforms[row] = features.in_clip(sounds[0])
+                begin = features.begin(len(sounds[0]))
+                spans = [(begin, begin + len(sounds[0]))]
+            else:
+                # The last samples stay free of words, as in the clips of `KeywordFeatures`.
+                waveforms[row], spans = words_in_noise(
+                    sounds,
+                    features.rate,
+                    features.clip,
+                    rng,
+                    features.tail_samples,
+                    SPEED if varied == 1 or rng.random() < varied else 0.0,
+                )
+            for word, (recording, span) in enumerate(zip(chosen, spans, strict=False)):
+                targets[row, word] = 1 + features.words.index(recording.label), *self._window(*span)
+        # Which of the words it is has a meaning where there is one.
+        one = (targets[:, 0, 0] > 0) & (targets[:, 1:, 0] == 0).all(axis=1)
+        words = np.maximum(0, targets[:, :1, 0] - 1)
+        weights = {
+            "logits": np.full(len(indices), _SPIKES, np.float32),
+            "probabilities": one.astype(np.float32),
+        }
+        return {"waveform": waveforms}, {"logits": targets, "probabilities": words}, weights
+
+    def _drawn(self, i: int, rng: np.random.Generator) -> list[Recording]:
+        """Recording `i`, or with another one, or none: noise alone."""
+        share = rng.random()
+        if share < _NO_WORD:
+            return []
+        if share < _NO_WORD + _SECOND_WORD:
+            return [self.recordings[i], self.recordings[rng.integers(len(self.recordings))]]
+        return [self.recordings[i]]
+
+    def _window(self, begin: int, end: int) -> tuple[int, int]:
+        """Frames in which a word should be found: from its second half to the clip's tail after it."""
+        hop = self.features.spectrogram.hop
+        last = self.features.clip // hop - 1  # of a word that the clip does not hold
+        return min((begin + end) // 2 // hop, last), (end + self.features.tail_samples) // hop
+
+
+SPEECH_COMMANDS = SpeechCommands()
