@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.application import MODEL
 from training.config import Config
 
@@ -74,7 +74,7 @@ def write(card: Path, kind: str, block: str) -> None:
 def command(action: str, config: dict[str, Any]) -> str:
     """The command that made a run: the preset, and what was chosen otherwise."""
     preset = config["preset"]
-    usual = Config.of(application.get(config["application"]), preset).to_dict()
+    usual = Config.of(registry.application(config["application"]), preset).to_dict()
     words = [f"lstm-apps {action} {config['application']} --preset {preset}"]
     for name in _OF_A_COMMAND:
         value = config.get(name, usual[name])

@@ -1,4 +1,4 @@
-"""The contract every application fulfils, and the registry of applications.
+"""The contract every application fulfils.
 
 An application is one object that says everything about a task. `training`, `export`, the report and
 the CLI work from it and know no task by name. It imports no TensorFlow before it builds a model.
@@ -157,6 +157,7 @@ class Application(ABC):
     right_padded: bool = False  # its inputs are masked at the end, and nowhere else
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
+    model_module: str  # its import registers the layers that a saved model names
     notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
 
     def columns(
@@ -201,6 +202,10 @@ class Application(ABC):
     @abstractmethod
     def build(self, features: Any, *, units: int, layers: int, dropout: float) -> "keras.Model":
         """The untrained model, from raw units to raw units."""
+
+    def register_layers(self) -> None:
+        """Make Keras know the layers that a saved model of this application names."""
+        import_module(self.model_module)
 
     @abstractmethod
     def loss(self, features: Any) -> Any:
@@ -269,26 +274,3 @@ class Application(ABC):
     @abstractmethod
     def sample_input(self, features: Any, data: Data) -> Any:
         """A raw input from the test part, in the form a user would give to `predict`."""
-
-
-# application name -> module:attribute; modules are imported when asked for
-_REGISTRY: dict[str, str] = {
-    "speech-commands": "lstm_apps.speech.commands.task:SPEECH_COMMANDS",
-    "sentiment": "lstm_apps.nlp.sentiment.task:SENTIMENT",
-    "ecg": "lstm_apps.healthcare.ecg.task:ECG",
-    "vitals": "lstm_apps.healthcare.vitals.task:VITALS",
-    "energy": "lstm_apps.forecasting.energy:ENERGY",
-}
-
-
-def names() -> list[str]:
-    """All application names."""
-    return list(_REGISTRY)
-
-
-def get(name: str) -> Application:
-    """The application called `name`; an unknown name is an InputError with the nearest one."""
-    if name not in _REGISTRY:
-        raise unknown_name("application", name, _REGISTRY)
-    module, attribute = _REGISTRY[name].split(":")
-    return getattr(import_module(module), attribute)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lstm_apps import __version__, application, runtime
+from lstm_apps import __version__, registry, runtime
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from lstm_apps.features.options import parsed
@@ -62,8 +62,8 @@ def _main(
 def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """All applications: what they do, on which data, measured how, against what."""
     rows: list[dict[str, Any]] = []
-    for name in application.names():
-        a = application.get(name)
+    for name in registry.applications():
+        a = registry.application(name)
         rows.append(
             {
                 "name": a.name,
@@ -184,7 +184,7 @@ def train(
         "seed": seed,
         "mixed_precision": mixed_precision,
     }
-    task = application.get(name)
+    task = registry.application(name)
     wanted = _formats(formats)
     if resume:
         if folder is None:
@@ -214,7 +214,7 @@ def cross_validate(
     from training.config import Config
     from training.crossvalidate import cross_validate as validated
 
-    task = application.get(name)
+    task = registry.application(name)
     named = dict(map(_role_and_name, column or ())) or None
     config = Config.of(task, preset, data=data, columns=named, epochs=epochs)
     folder = folder or _new_folder(name)
@@ -336,7 +336,7 @@ def quickstart(
     from training.evaluate import beaten
 
     begun = time.monotonic()
-    task = application.get(QUICKSTART)
+    task = registry.application(QUICKSTART)
     out.print(Text.assemble((task.name, "bold"), f": {task.summary}."))
     run, data = _train(
         Config.of(task, "quick"), folder or _new_folder("quickstart"), False, ["onnx", "tflite"]

@@ -21,13 +21,13 @@ def household_csv(tmp_path_factory):
 def small_run(household_csv, tmp_path_factory):
     """A run of `energy`, trained for two short epochs, evaluated and exported in both formats."""
     from export.runs import export_run
-    from lstm_apps import application
+    from lstm_apps import registry
     from training.config import Config
     from training.evaluate import evaluate
     from training.fit import fit, keras_run
 
     config = Config.of(
-        application.get("energy"), "quick", data=str(household_csv), epochs=2, steps_per_epoch=5, units=8
+        registry.application("energy"), "quick", data=str(household_csv), epochs=2, steps_per_epoch=5, units=8
     )
     run = fit(config, tmp_path_factory.mktemp("run") / "small", verbose=0)
     data, model = run.load_data(), run.load_model()

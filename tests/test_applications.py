@@ -11,7 +11,7 @@ from recordings import word, write_recordings
 from typer.testing import CliRunner
 from wards import as_table, patient, write_ward
 
-from lstm_apps import application, runtime
+from lstm_apps import registry, runtime
 from lstm_apps.cli import app
 from lstm_apps.data.sources.synthetic_hearts import RATE, heart, write_records
 from lstm_apps.errors import InputError
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_application_is_checked_here():
-    assert set(application.names()) == {"energy", "speech-commands", "sentiment", "ecg", "vitals"}
+    assert set(registry.applications()) == {"energy", "speech-commands", "sentiment", "ecg", "vitals"}
 
 
 def test_energy(household_csv, tmp_path):
@@ -202,7 +202,7 @@ def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
     monkeypatch.setattr(vitals_baselines, "_grids", lambda: tuple(grid[:1] for grid in grids))
     monkeypatch.setattr(vitals, "FOLDS", 2)
     path = write_ward(tmp_path / "ward.csv")
-    config = Config.of(application.get("vitals"), "quick", data=str(path), epochs=1, units=4)
+    config = Config.of(registry.application("vitals"), "quick", data=str(path), epochs=1, units=4)
     found = cross_validate(config, tmp_path / "folds", progress=lambda _: None, verbose=0)
     auroc = found["AUROC"]
     assert set(auroc["folds"]) == {"1", "2"}
@@ -211,5 +211,5 @@ def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
     report = (tmp_path / "folds" / "cross-validation.html").read_text()
     for title in ("Reliability", "Alarms", "Subgroups"):  # of all folds' patients
         assert f"<h2>{title}</h2>" in report
-    for baseline in application.get("vitals").baselines:
+    for baseline in registry.application("vitals").baselines:
         assert 0 <= auroc["baselines"][baseline]["together"]["value"] <= 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from households import household, write_csv
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.__main__ import main
 from lstm_apps.features.options import Option
 
@@ -241,7 +241,7 @@ def test_interrupted_training_tells_how_to_go_on(cli, tmp_path, monkeypatch):
     folder = "runs of a name that no line of a terminal is long enough for, but to copy [from]"
     code, _, error = cli("train", "energy", "--data", path, "--out", folder, "--export", "onnx")
     assert f"lstm-apps train energy --resume --out '{folder}' --export onnx\n" in error
-    monkeypatch.setattr(type(application.get("energy")), "load", interrupted)
+    monkeypatch.setattr(type(registry.application("energy")), "load", interrupted)
     code, _, error = cli("train", "energy", "--data", path, "--out", "other")
     assert (code, (tmp_path / "other").exists()) == (130, False)
     assert "nothing is kept" in error

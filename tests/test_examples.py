@@ -23,7 +23,7 @@ from wards import write_ward
 import export
 from export import benchmark, browser
 from export.runs import FORMATS, _arguments, _metadata
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.application import Request
 from lstm_apps.data.sources.synthetic_hearts import write_records
 from lstm_apps.features import from_json
@@ -162,7 +162,7 @@ def exported(request, tmp_path_factory):
     """All files of an application, of a model that learnt nothing: path -> inputs of them as the examples
     make them."""
     folder = tmp_path_factory.mktemp(request.param)
-    app = application.get(request.param)
+    app = registry.application(request.param)
     data = app.load(Request(str(DATA[request.param](folder))))
     features = app.fit_features(data)
     if app.name == "sentiment":
@@ -195,7 +195,7 @@ def exported(request, tmp_path_factory):
 
 
 def test_every_application_has_data_here():
-    assert set(DATA) == set(application.names())
+    assert set(DATA) == set(registry.applications())
 
 
 NUMBER = r"-?\d[\d.]*(?:e[-+]?\d+)?"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.application import MODEL
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
@@ -40,7 +40,7 @@ def cross_validate(
     Raises:
         InputError: The application has no folds on these data; a fold's folder holds another training.
     """
-    app = application.get(config.application)
+    app = registry.application(config.application)
     folds = app.folds(config.request)
     if len(folds) < 2:
         raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import lstm_apps.models  # noqa: F401  (registers the layers that a saved model names)
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
 from lstm_apps.layers import kernels
@@ -37,7 +36,8 @@ def fit(
         InputError: The data cannot be used; the folder holds another run.
     """
     run = Run(Path(folder))
-    app = application.get(config.application)
+    app = registry.application(config.application)
+    app.register_layers()
     prepared = prepared or prepare(config, folder, resume)
     data, features = prepared.data, prepared.features
     keeper = Keeper(run, config.patience)
@@ -85,7 +85,7 @@ def fit(
 
 def compiled(config: Config, features: Features, steps: int) -> keras.Model:
     """The untrained model with optimizer and loss; `steps` batches an epoch."""
-    app = application.get(config.application)
+    app = registry.application(config.application)
     policy = "mixed_float16" if config.mixed_precision else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError
 from lstm_apps.features import Features
@@ -27,7 +27,7 @@ def prepare(config: Config, folder: Path, resume: bool) -> Prepared:
     """
     run = Run(Path(folder))
     _check_folder(run, config, resume)
-    app = application.get(config.application)
+    app = registry.application(config.application)
     data = run.load_data() if resume else app.load(config.request)
     return Prepared(data, app.fit_features(data))
 

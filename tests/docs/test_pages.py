@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstm_apps import application
+from lstm_apps import registry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def test_every_link_to_a_file_leads_to_one(page):
 def test_the_readme_has_one_row_of_figures_for_every_application():
     linked = re.findall(r"^\| \[([\w-]+)\]\(docs/applications/([\w-]+)\.md\)", README, re.MULTILINE)
     assert all(name == card for name, card in linked)
-    assert sorted(name for name, _ in linked) == sorted(application.names())
+    assert sorted(name for name, _ in linked) == sorted(registry.applications())
 
 
 def test_the_readme_stays_short():

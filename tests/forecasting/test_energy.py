@@ -8,7 +8,7 @@ from households import household, write_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstm_apps import application, runtime
+from lstm_apps import registry, runtime
 from lstm_apps.application import Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import TimeSplit
@@ -17,7 +17,7 @@ from lstm_apps.features.series import read_series
 from lstm_apps.features.tables.dialect import Dialect
 from lstm_apps.forecasting import baselines
 
-ENERGY = application.get("energy")
+ENERGY = registry.application("energy")
 
 
 @pytest.fixture(scope="module")

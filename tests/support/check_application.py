@@ -10,7 +10,7 @@ import pytest
 from interrupted import fit_in_two_parts
 
 from export.runs import export_run
-from lstm_apps import application, runtime
+from lstm_apps import registry, runtime
 from lstm_apps.application import Request
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
@@ -49,7 +49,7 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
     Returns:
         The run.
     """
-    app = application.get(name)
+    app = registry.application(name)
     data = app.load(Request(str(data_path)))
     for impossible in ({"columns": {"nonsense": "a"}}, {"fold": "nobody"}):
         with pytest.raises(InputError):

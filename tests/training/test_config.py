@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.errors import InputError
 from training.config import Config
 
@@ -14,7 +14,7 @@ def test_json_round_trip():
 
 
 def test_a_choice_goes_over_the_preset():
-    energy = application.get("energy")
+    energy = registry.application("energy")
     preset = Config.of(energy, "quick", epochs=None)
     assert preset.epochs == energy.presets["quick"]["epochs"]
     assert Config.of(energy, "quick", epochs=99).epochs == 99
@@ -40,7 +40,7 @@ def test_nonsense_is_refused(field, value):
 
 def test_unknown_preset_and_field_get_a_hint():
     with pytest.raises(InputError, match="Did you mean 'quick'"):
-        Config.of(application.get("energy"), "quik")
+        Config.of(registry.application("energy"), "quik")
     with pytest.raises(InputError, match="Did you mean 'epochs'"):
         Config.from_dict({"application": "energy", "epoch": 3})
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from recordings import write_recordings
 
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.data.sources import synthetic_hearts as hearts
 from lstm_apps.errors import InputError
 from lstm_apps.terminal import lead_of
@@ -16,7 +16,7 @@ from training.run import Run
 
 def config(name, path):
     chosen = {"data": str(path), "epochs": 1, "steps_per_epoch": 1, "units": 4, "batch_size": 4}
-    return Config.of(application.get(name), "quick", **chosen)
+    return Config.of(registry.application(name), "quick", **chosen)
 
 
 @pytest.mark.slow
@@ -26,7 +26,7 @@ def test_each_speaker_is_left_out_once(tmp_path):
     accuracy = found["accuracy"]
     assert set(accuracy["folds"]) == {"speaker0", "speaker1"}
     assert accuracy["mean"] == pytest.approx(sum(accuracy["folds"].values()) / 2)
-    assert set(accuracy["baselines"]) == set(application.get("speech-commands").baselines)
+    assert set(accuracy["baselines"]) == set(registry.application("speech-commands").baselines)
     assert found["hit rate"]["baselines"] == {}
     for speaker in accuracy["folds"]:
         data = Run.open(tmp_path / "runs" / speaker).load_data()
@@ -50,13 +50,13 @@ def test_an_application_without_folds_is_told(household_csv, tmp_path):
 def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     folder = hearts.write_records(tmp_path / "hearts", records=6, beats=400)
     chosen = config("ecg", folder)
-    kept = application.get("ecg").load(chosen.request)
+    kept = registry.application("ecg").load(chosen.request)
     tested = {b.patient for b in kept.test}
     found = cross_validate(chosen, tmp_path / "runs", lambda _: None, verbose=0)
     row = found["macro F1"]
     assert set(row["folds"]) == {b.patient for b in kept.train}
     assert not tested & set(row["folds"])  # the test part takes no part
-    assert set(row["baselines"]) == set(application.get("ecg").baselines)
+    assert set(row["baselines"]) == set(registry.application("ecg").baselines)
     for of in (row, *row["baselines"].values()):
         low, high = of["together"]["interval"]
         assert low <= of["together"]["value"] <= high

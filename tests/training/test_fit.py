@@ -14,7 +14,7 @@ import pytest
 from interrupted import fit_in_two_parts
 
 from export.runs import export_run
-from lstm_apps import application
+from lstm_apps import registry
 from lstm_apps.errors import InputError
 from training.batches import InOrder, batches_an_epoch, shuffled
 from training.callbacks import Keeper
@@ -26,7 +26,7 @@ from training.run import Run, read_json, write_json
 
 
 def config(household_csv, **chosen):
-    energy = application.get("energy")
+    energy = registry.application("energy")
     defaults = {"data": str(household_csv), "epochs": 3, "steps_per_epoch": 3, "units": 6, "batch_size": 8}
     return Config.of(energy, "quick", **{**defaults, **chosen})
 

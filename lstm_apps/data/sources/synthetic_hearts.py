@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_apps.data.sources.source import Source
+
 RATE = 250
 BEATS = 1500  # of a record
 HEARTS = 16
@@ -85,3 +87,15 @@ def write_records(folder: Path, records: int = HEARTS, beats: int = BEATS) -> Pa
         symbols = [{"N": "N", "S": "A", "V": "V"}[k] for k in kinds]
         wfdb.wrann(name, "atr", peaks, symbol=symbols, write_dir=str(folder))
     return folder
+
+
+SOURCE = Source(
+    name="synthetic-hearts",
+    summary="24,000 made-up beats of 16 made-up hearts, to try things out offline",
+    origin="lstm_apps.data.sources.synthetic_hearts",
+    licence="Apache-2.0, as this package",
+    citation="after P. McSharry et al. (2003). A dynamical model for generating synthetic "
+    "electrocardiogram signals. IEEE Trans Biomed Eng 50(3)",
+    file="synthetic-hearts",
+    fetch=write_records,
+)

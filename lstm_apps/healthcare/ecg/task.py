@@ -82,6 +82,7 @@ class Ecg(Application):
 
     name = "ecg"
     domain = "healthcare"
+    model_module = "lstm_apps.healthcare.ecg.model"
     summary = "Classify heartbeats of an ECG, as a recording or as it comes in, after AAMI EC57"
     dataset = "mitdb"
     layout = LAYOUT

@@ -70,6 +70,7 @@ class Vitals(Application):
 
     name = "vitals"
     domain = "healthcare"
+    model_module = "lstm_apps.healthcare.vitals.model"
     summary = f"Warn of deterioration in the next {HORIZON} hours from the vital signs of intensive care"
     dataset = "clif-demo"
     layout = LAYOUT

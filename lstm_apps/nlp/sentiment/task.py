@@ -47,6 +47,7 @@ class Sentiment(Application):
 
     name = "sentiment"
     domain = "nlp"
+    model_module = "lstm_apps.nlp.sentiment.model"
     summary = "Tell whether sentences of reviews and tweets are positive or negative, and how strongly"
     dataset = "vader-sentences"
     layout = LAYOUT

@@ -39,6 +39,7 @@ class SpeechCommands(Application):
 
     name = "speech-commands"
     domain = "speech"
+    model_module = "lstm_apps.speech.commands.model"
     summary = "Recognise spoken digits, or words of your own, in recordings and in a stream of sound"
     dataset = "fsdd"
     layout = LAYOUT
