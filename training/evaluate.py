@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Estimate, Metric, Scores
+from lstm_apps.application import Application, Data
 from lstm_apps.features import Run as ModelRun
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
 from training.run import Run, write_json
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lstm_apps.application import Estimate, Metric, Scores
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
 
 MASE = Metric(
     "MASE",

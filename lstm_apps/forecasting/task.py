@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Picture, Request, Scores
+from lstm_apps.application import Application, Data, Picture, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import Part, TimeSplit, by_time
 from lstm_apps.errors import InputError
@@ -25,6 +25,7 @@ from lstm_apps.forecasting.metrics import (
     score_quantiles,
     seasonal_naive_error,
 )
+from lstm_apps.metrics.bootstrap import Scores
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Networks whose mean is the forecast: a few years hold some thousand days at most, and what one

@@ -9,9 +9,9 @@ import pytest
 
 import export
 from export import benchmark, browser
-from lstm_apps.application import Estimate
 from lstm_apps.errors import ModelFileError
 from lstm_apps.layers import LSTM
+from lstm_apps.metrics.bootstrap import Estimate
 from lstm_apps.runtime.engines import Stream, open_engine
 
 

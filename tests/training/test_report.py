@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Estimate, Metric, proportion
 from lstm_apps.layers import LSTM
+from lstm_apps.metrics.bootstrap import Estimate, Metric, proportion
 from lstm_apps.terminal import lead_of
 from training.evaluate import beaten, evaluate, lead
 from training.report import _png, gate_maps, write_report

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_apps.application import Estimate, Metric, Scores, resamples
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, resamples
 
 CLASSES = ("N", "S", "V", "F")
 NONE = ""  # no beat

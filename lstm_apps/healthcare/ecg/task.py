@@ -10,15 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from lstm_apps.application import (
-    MODEL,
-    RESEARCH_ONLY,
-    Application,
-    Data,
-    Picture,
-    Request,
-    Scores,
-)
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
@@ -40,6 +32,7 @@ from lstm_apps.healthcare.ecg.data import (
 from lstm_apps.healthcare.ecg.features import BEATS, BeatFeatures
 from lstm_apps.healthcare.ecg.metrics import CLASSES, METRICS, NONE, SCORED, scores
 from lstm_apps.healthcare.ecg.peaks import PeakDetector
+from lstm_apps.metrics.bootstrap import Scores
 
 Labels = list[np.ndarray]  # of the beats of each record
 MEMBERS = 3

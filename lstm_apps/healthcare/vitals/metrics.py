@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_apps.application import Estimate, Metric, Scores
 from lstm_apps.healthcare.vitals.features import Alarms
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
 
 ALARMS_A_DAY = 2.0  # that a ward is ready to hear for each patient
 AUROC = Metric("AUROC", "higher", "how often an hour before an event has more risk than another hour")

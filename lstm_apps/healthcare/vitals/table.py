@@ -49,8 +49,8 @@ def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
 
     Args:
         raw: A table, as `lstm_apps.features.tables.table.read_columns`. Either long, with a column of
-            variables and one of values, and perhaps one named "unit"; or wide, whose vital signs are columns, see
-            `vital_names.understand`; an empty cell is no reading.
+            variables and one of values, and perhaps one named "unit"; or wide, whose vital signs are columns,
+            see `names.understand`; an empty cell is no reading.
         columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
             "value".
 

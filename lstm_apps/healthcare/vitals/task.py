@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request, Scores
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
@@ -40,6 +40,7 @@ from lstm_apps.healthcare.vitals.metrics import (
     threshold_for,
 )
 from lstm_apps.healthcare.vitals.readings import NAMES
+from lstm_apps.metrics.bootstrap import Scores
 
 FOLDS = 5
 MEMBERS = 4

@@ -5,21 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lstm_apps.application import (
-    Application,
-    Data,
-    Estimate,
-    Metric,
-    Picture,
-    Request,
-    Scores,
-    proportion,
-    resamples,
-)
+from lstm_apps.application import Application, Data, Picture, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Run
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, proportion, resamples
 from lstm_apps.nlp.sentiment import baselines
 from lstm_apps.nlp.sentiment.data import LAYOUT, Sentence, read_sentences
 from lstm_apps.nlp.sentiment.features import PADDING, UNKNOWN, TextFeatures

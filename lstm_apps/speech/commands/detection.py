@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_apps.application import Estimate, Metric, Scores
 from lstm_apps.features import Run
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
 from lstm_apps.speech.commands.augment import noise
 from lstm_apps.speech.commands.data import Recording
 from lstm_apps.speech.commands.features import KeywordFeatures, Spikes

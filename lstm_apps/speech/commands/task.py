@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Estimate, Metric, Picture, Request, Scores, proportion
+from lstm_apps.application import Application, Data, Picture, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Run
 from lstm_apps.features.mel import LogMel
+from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, proportion
 from lstm_apps.speech.commands import baselines, detection
 from lstm_apps.speech.commands.augment import SPEED, words_in_noise
 from lstm_apps.speech.commands.data import LAYOUT, Recording, list_recordings

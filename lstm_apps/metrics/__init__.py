@@ -1,0 +1,1 @@
+"""Metrics that several applications share, and their intervals."""
