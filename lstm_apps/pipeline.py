@@ -1,0 +1,255 @@
+"""The whole way in three lines: train and evaluate, export, predict. Notebooks and the command line use it.
+
+>>> import lstm_apps
+>>> run = lstm_apps.train("energy")
+>>> run.export("onnx", "tflite")
+>>> run.predict("last_two_weeks.csv")
+"""
+
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lstm_apps import registry
+from lstm_apps.application import MODEL
+from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.features.options import checked
+from training.config import Config
+from training.run import RunFolder
+
+Progress = Callable[[str], None]
+
+
+class Run(RunFolder):
+    """A training and what came of it; its files are those of `training.run.RunFolder`.
+
+    In a notebook it shows itself: the metrics beside the baselines, and the loss by epoch.
+    """
+
+    def evaluate(self, progress: Progress = print) -> dict[str, Any]:
+        """Score model and baselines on the test part; write `metrics.json` and `report.html`.
+
+        Returns:
+            As `training.evaluate.evaluate`.
+        """
+        from training.evaluate import evaluate
+        from training.fit import keras_run
+
+        data, model = self.load_data(), self.load_model()
+        metrics = evaluate(self, data, keras_run(model), progress)
+        self.report(progress)
+        return metrics
+
+    def report(self, progress: Progress = print) -> Path:
+        """Write `report.html` anew; returns its path."""
+        from training.report import write_report
+
+        progress("writing the report")
+        return write_report(self, self.load_data(), self.load_model())
+
+    def export(
+        self, *formats: str, quantize: str | None = None, step: bool = False, progress: Progress = print
+    ) -> Any:
+        """Write the model as files, each checked against Keras on real test inputs.
+
+        Args:
+            *formats: "onnx", "tflite", "saved_model".
+            quantize: As `export.to_onnx` and `export.to_tflite`; calibrated on training examples.
+            step: A step of a stream instead of the whole.
+            progress: Told what is being done.
+
+        Returns:
+            What was measured of each file, as a pandas DataFrame.
+        """
+        import pandas as pd
+
+        from export.runs import export_run
+
+        if not self.metrics:
+            self.evaluate(progress)  # the file contains its metrics
+        rows = export_run(
+            self, self.load_data(), self.load_model(), formats, progress, quantize=quantize, step=step
+        )
+        self.report(progress)
+        shown = ("file", "runtime", "size_bytes", "fused", "max_abs_error", "latency_ms")
+        return pd.DataFrame(rows)[list(shown)]
+
+    def predict(self, raw: Any, **options: Any) -> Any:
+        """The Keras model's answer for a raw input: a path, a text, a table, an array.
+
+        Args:
+            raw: As `lstm_apps.load(file).predict` takes it.
+            **options: As there.
+
+        Returns:
+            What the exported file answers; a table of equally long columns as a pandas DataFrame.
+        """
+        from training.fit import keras_run
+
+        features = self.features
+        answer = features.predict(
+            keras_run(self.load_model()), raw, **checked(features.options, options)
+        )
+        return _as_table(answer)
+
+    def plot(self, name: str | None = None) -> Any:
+        """One of the report's plots by name, as a matplotlib figure; an unknown name is an InputError that
+        lists them. Without a name, the first that the application draws."""
+        from training.fit import keras_run
+        from training.report import loss_curves
+
+        if name == "loss":
+            return loss_curves(self.history_file).figure
+        model = keras_run(self.load_model())
+        plots = {p.name: p.figure for p in self.application.pictures(self.features, self.load_data(), model)}
+        if name is None:
+            name = next(iter(plots))
+        if name not in plots:
+            raise unknown_name("plot", name, ["loss", *plots])
+        return plots[name]
+
+    def cross_validate(self, progress: Progress = print) -> Any:
+        """Train once for each fold (speakers, patients, ...) with this run's configuration, in its folder
+        `folds`; goes on where it was interrupted.
+
+        Returns:
+            The mean over folds of each metric, of the model and of every baseline, as a pandas DataFrame;
+            `folds/cross-validation.json` has all of it, `folds/cross-validation.html` the plots.
+        """
+        import pandas as pd
+
+        from training.crossvalidate import cross_validate
+
+        found = cross_validate(replace(self.config, fold=None), self.folder / "folds", progress)
+        return pd.DataFrame(
+            {m: {MODEL: row["mean"], **{n: b["mean"] for n, b in row["baselines"].items()}} for m, row in found.items()}
+        )
+
+    def table(self) -> Any:
+        """The metrics on the test part, of the model and of every baseline, as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame({m: {MODEL: row["model"], **row["baselines"]} for m, row in self.metrics.items()})
+
+    def _repr_html_(self) -> str:
+        app = self.application
+        parts = [f"<h4>{html.escape(app.name)}: {html.escape(app.describe(self.features))}</h4>"]
+        if self.metrics:
+            parts.append(self.table().to_html(float_format="{:.4f}".format, na_rep=""))
+        if self.history_file.is_file():
+            buffer = io.BytesIO()
+            self.plot("loss").savefig(buffer, format="png", dpi=90)
+            parts.append(f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">')
+        if app.notice:
+            parts.append(f"<p>{html.escape(app.notice)}</p>")
+        parts.append(f"<p><code>{html.escape(str(self.folder))}</code></p>")
+        return "\n".join(parts)
+
+
+def train(
+    name: str,
+    data: Any = None,
+    *,
+    preset: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    export: Sequence[str] = (),
+    verbose: int = 1,
+    progress: Progress = print,
+    **chosen: Any,
+) -> Run:
+    """Train an application, score it and its baselines on the test part, write the report.
+
+    Args:
+        name: Of the application, see `lstm_apps.applications()`.
+        data: A path, the name of a dataset, or a DataFrame, which is kept in the run folder; by default the
+            application's own dataset.
+        preset: "quick" (the default) or "full".
+        columns: The names of your columns by role, such as {"target": "kw"}.
+        out: The run folder, new or empty; by default a new one in `runs/`.
+        resume: Go on with the interrupted run in `out`.
+        export: Formats to export to afterwards: "onnx", "tflite", "saved_model".
+        verbose: 1 shows a bar an epoch, 2 a line, 0 nothing.
+        progress: Told what is being done after the training.
+        **chosen: Fields of `training.config.Config` instead of the preset's, such as `epochs=5`; and, by
+            its role, a column of your table, such as `target="kw"`.
+
+    Raises:
+        InputError: The data, a name or a value cannot be used.
+    """
+    app = registry.application(name)
+    check_formats(export)
+    folder = Path(out) if out is not None else new_folder(name)
+    roles = {role: chosen.pop(role) for role in tuple(chosen) if role in app.roles}
+    given = {"columns": {**(columns or {}), **roles} or None, **_known(chosen)}
+    if resume:
+        if out is None:
+            raise InputError("Name the run to go on with by `out` (--out).")
+        given |= {"data": data, "preset": preset}
+        config = replace(
+            RunFolder.open(folder).config, application=name, **{k: v for k, v in given.items() if v is not None}
+        )
+    else:
+        if data is not None and not isinstance(data, str | Path):
+            data = keep_table(data, folder)
+        config = Config.of(app, preset or "quick", data=None if data is None else str(data), **given)
+    from training.fit import fit
+
+    run = Run(fit(config, folder, resume, verbose).folder)
+    run.evaluate(progress)
+    if export:
+        run.export(*export, progress=progress)
+    return run
+
+
+def check_formats(formats: Iterable[str]) -> None:
+    """InputError of a format that is none, before a long training and not after it."""
+    known = ("onnx", "tflite", "saved_model")
+    for name in formats:
+        if name not in known:
+            raise unknown_name("export format", name, known)
+
+
+def new_folder(name: str) -> Path:
+    """A run folder of now."""
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def keep_table(table: Any, folder: Path) -> Path:
+    """Write a DataFrame into the run folder, so that the run can be evaluated and exported later; its path.
+    An index of times becomes a column."""
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"data is a {type(table).__name__}, expected a path, a dataset's name or a DataFrame.")
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index(names=[table.index.name or "time"])
+    file = (folder / RunFolder.TABLE).absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(file)
+    return file
+
+
+def _known(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(Config)} - {"application", "preset", "data", "columns"}
+    for name in chosen:
+        if name not in names:
+            raise unknown_name("option of a training", name, names)
+    return dict(chosen)
+
+
+def _as_table(answer: Any) -> Any:
+    """Columns of one length as a DataFrame; any other answer as it is."""
+    import numpy as np
+    import pandas as pd
+
+    columns = isinstance(answer, dict) and all(isinstance(v, np.ndarray) and v.ndim == 1 for v in answer.values())
+    if not columns or len({len(v) for v in answer.values()}) != 1:
+        return answer
+    return pd.DataFrame(answer)
