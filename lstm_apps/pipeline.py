@@ -92,9 +92,7 @@ class Run(RunFolder):
         from training.fit import keras_run
 
         features = self.features
-        answer = features.predict(
-            keras_run(self.load_model()), raw, **checked(features.options, options)
-        )
+        answer = features.predict(keras_run(self.load_model()), raw, **checked(features.options, options))
         return _as_table(answer)
 
     def plot(self, name: str | None = None) -> Any:
@@ -127,7 +125,10 @@ class Run(RunFolder):
 
         found = cross_validate(replace(self.config, fold=None), self.folder / "folds", progress)
         return pd.DataFrame(
-            {m: {MODEL: row["mean"], **{n: b["mean"] for n, b in row["baselines"].items()}} for m, row in found.items()}
+            {
+                m: {MODEL: row["mean"], **{n: b["mean"] for n, b in row["baselines"].items()}}
+                for m, row in found.items()
+            }
         )
 
     def table(self) -> Any:
@@ -193,7 +194,9 @@ def train(
             raise InputError("Name the run to go on with by `out` (--out).")
         given |= {"data": data, "preset": preset}
         config = replace(
-            RunFolder.open(folder).config, application=name, **{k: v for k, v in given.items() if v is not None}
+            RunFolder.open(folder).config,
+            application=name,
+            **{k: v for k, v in given.items() if v is not None},
         )
     else:
         if data is not None and not isinstance(data, str | Path):
@@ -227,7 +230,9 @@ def keep_table(table: Any, folder: Path) -> Path:
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
-        raise InputError(f"data is a {type(table).__name__}, expected a path, a dataset's name or a DataFrame.")
+        raise InputError(
+            f"data is a {type(table).__name__}, expected a path, a dataset's name or a DataFrame."
+        )
     if not isinstance(table.index, pd.RangeIndex):
         table = table.reset_index(names=[table.index.name or "time"])
     file = (folder / RunFolder.TABLE).absolute()
@@ -249,7 +254,9 @@ def _as_table(answer: Any) -> Any:
     import numpy as np
     import pandas as pd
 
-    columns = isinstance(answer, dict) and all(isinstance(v, np.ndarray) and v.ndim == 1 for v in answer.values())
+    columns = isinstance(answer, dict) and all(
+        isinstance(v, np.ndarray) and v.ndim == 1 for v in answer.values()
+    )
     if not columns or len({len(v) for v in answer.values()}) != 1:
         return answer
     return pd.DataFrame(answer)
