@@ -95,6 +95,10 @@ class Run(RunFolder):
         answer = features.predict(keras_run(self.load_model()), raw, **checked(features.options, options))
         return _as_table(answer)
 
+    def sample_input(self) -> Any:
+        """A raw input of the test part, in the form that `predict` takes."""
+        return self.application.sample_input(self.features, self.load_data())
+
     def plot(self, name: str | None = None) -> Any:
         """One of the report's plots by name, as a matplotlib figure; an unknown name is an InputError that
         lists them. Without a name, the first that the application draws."""

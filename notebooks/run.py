@@ -1,8 +1,9 @@
 """Run every notebook from its first cell to its last; none keeps what it put out.
 
-    python notebooks/run.py [name ...]
+    python notebooks/run.py [--smoke] [name ...]
 
-A notebook whose dataset cannot be downloaded is skipped, with the reason.
+`--smoke` trains for a few steps only, to see that every cell runs. A notebook whose dataset cannot be
+downloaded is skipped, with the reason.
 """
 
 import os
@@ -27,9 +28,12 @@ for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_TH
 FOLDER = Path(__file__).parent
 DATA = {"speech": ["fsdd"], "nlp": ["vader-sentences", "food-reviews"], "healthcare": ["mitdb", "clif-demo"]}
 LONG = (*DATA, "forecasting")
+# What follows the cell of parameters in a smoke run.
+FEW_STEPS = 'settings |= {"epochs": 1, "steps_per_epoch": 4}'
+SMOKE = {"healthcare": f'{FEW_STEPS}\necg_settings = {{"data": "synthetic-hearts"}}'}
 
 
-def run(path: Path) -> str:
+def run(path: Path, smoke: bool) -> str:
     """Run one; what there is to say of it."""
     try:
         for name in DATA.get(path.stem, []):
@@ -40,16 +44,20 @@ def run(path: Path) -> str:
     notebook = nbformat.read(path, as_version=4)
     if any(cell.get("outputs") for cell in notebook.cells):
         raise SystemExit(f"{path} is stored with outputs; clear them.")
+    if smoke:
+        (place,) = (i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", ()))
+        notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(SMOKE.get(path.stem, FEW_STEPS)))
     NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
     return f"{time.monotonic() - begun:.0f} s"
 
 
 if __name__ == "__main__":
-    chosen = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]]
+    smoke, names = "--smoke" in sys.argv, [name for name in sys.argv[1:] if name != "--smoke"]
+    chosen = [FOLDER / f"{name}.ipynb" for name in names]
     # The longest come first, so that no process ends up alone.
     chosen = chosen or sorted(FOLDER.glob("*.ipynb"), key=lambda path: (path.stem not in LONG, path.stem))
     with ThreadPoolExecutor(AT_ONCE) as two:  # each in a process of its own
-        running = {path: two.submit(run, path) for path in chosen}
+        running = {path: two.submit(run, path, smoke) for path in chosen}
         for path, answer in running.items():
             try:
                 print(f"{path.name}: {answer.result()}", flush=True)
