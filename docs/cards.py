@@ -94,7 +94,7 @@ def run_table(metrics: dict[str, Any]) -> str:
     rows = [_bold(MODEL, [_cell(row["model"], row["interval"]) for row in metrics.values()])]
     for name in baselines:
         rows.append([name, *(figure(row["baselines"].get(name)) for row in metrics.values())])
-    rows += _margins(row.get("lead") for row in metrics.values())
+    rows += _margins(row.get("margin") for row in metrics.values())
     heads = ["test part", *(head(name, row["better"]) for name, row in metrics.items())]
     return f"{table(heads, rows)}\n\n{_KEY}"
 
@@ -107,7 +107,7 @@ def fold_tables(found: dict[str, Any], better: dict[str, Any]) -> str:
         found: The file.
         better: Metric -> as in `metrics.json`.
     """
-    pooled = {name: row for name, row in found.items() if "together" in row}
+    pooled = {name: row for name, row in found.items() if "pooled" in row}
     parts = [_pooled_table(pooled, better), "", _KEY] if pooled else [_fold_table(found, better)]
     return "\n".join(parts)
 
@@ -116,12 +116,12 @@ def _pooled_table(found: dict[str, Any], better: dict[str, Any]) -> str:
     baselines = list(dict.fromkeys(name for row in found.values() for name in row["baselines"]))
 
     def cells(rows: Iterable[dict[str, Any]]) -> list[str]:
-        pooled = [row.get("together", {"value": None, "interval": None}) for row in rows]
+        pooled = [row.get("pooled", {"value": None, "interval": None}) for row in rows]
         return [_cell(p["value"], p["interval"]) for p in pooled]
 
     rows = [_bold(MODEL, cells(found.values()))]
     rows += [[b, *cells(row["baselines"].get(b, {}) for row in found.values())] for b in baselines]
-    rows += _margins(row["together"].get("lead") for row in found.values())
+    rows += _margins(row["pooled"].get("margin") for row in found.values())
     return table(["all folds, pooled", *(head(name, better.get(name)) for name in found)], rows)
 
 
@@ -165,9 +165,9 @@ def _bold(name: str, cells: list[str]) -> list[str]:
     return [f"**{name}**", *(re.sub(r"^\S+", r"**\g<0>**", cell) for cell in cells)]
 
 
-def _margins(leads: Iterable[dict[str, Any] | None]) -> list[list[str]]:
+def _margins(margins: Iterable[dict[str, Any] | None]) -> list[list[str]]:
     """The row of margins, if there are any."""
-    cells = [_cell(lead["value"], lead["interval"]) if lead else "" for lead in leads]
+    cells = [_cell(margin["value"], margin["interval"]) if margin else "" for margin in margins]
     return [[MARGIN, *cells]] if any(cells) else []
 
 

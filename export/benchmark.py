@@ -22,7 +22,7 @@ from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import Stream, check_inputs, open_engine
 from training.fit import keras_run
-from training.run import Run
+from training.run_folder import RunFolder
 
 ARENA = 64 << 20  # memory to try in, far more than a microcontroller has
 ALLOCATIONS = """
@@ -174,7 +174,7 @@ def _first_chunk(engine, inputs: Arrays, chunk: int) -> Arrays:
     return {**{name: a[:1, : stream.chunk or chunk] for name, a in inputs.items()}, **stream.state}
 
 
-def benchmark(run: Run, data: Data, model) -> Iterator[dict[str, Any]]:
+def benchmark(run: RunFolder, data: Data, model) -> Iterator[dict[str, Any]]:
     """Measure every exported file of a run in every runtime for it.
 
     Yields:

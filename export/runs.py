@@ -17,7 +17,7 @@ from lstm_apps.application import Data
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, to_json
 from lstm_apps.runtime.engines import Engine, Stream, is_step, open_engine
-from training.run import Run, with_outputs, write_json
+from training.run_folder import RunFolder, with_outputs, write_json
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ CALIBRATION_EXAMPLES = 128
 
 
 def export_run(
-    run: Run,
+    run: RunFolder,
     data: Data,
     model: keras.Model,
     formats: Iterable[str],
@@ -115,7 +115,7 @@ def export_run(
     return list(rows.values())
 
 
-def _arguments(run: Run, data: Data, name: str, inputs: Arrays, quantize, step) -> dict[str, Any]:
+def _arguments(run: RunFolder, data: Data, name: str, inputs: Arrays, quantize, step) -> dict[str, Any]:
     """What the writer of a format wants to know beside what all do."""
     app = run.application
     if name == "saved_model":
@@ -129,7 +129,7 @@ def _arguments(run: Run, data: Data, name: str, inputs: Arrays, quantize, step) 
     return found
 
 
-def _calibration(run: Run, data: Data) -> Arrays:
+def _calibration(run: RunFolder, data: Data) -> Arrays:
     """Inputs of training examples, spread over all of them."""
     examples = run.application.examples(run.features, data.train)
     indices = np.linspace(0, len(examples) - 1, min(CALIBRATION_EXAMPLES, len(examples))).astype(int)
@@ -154,7 +154,7 @@ def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1
     return times
 
 
-def _metadata(run: Run, inputs: Arrays, model: keras.Model, chunk: int | None) -> dict[str, Any]:
+def _metadata(run: RunFolder, inputs: Arrays, model: keras.Model, chunk: int | None) -> dict[str, Any]:
     """What the file says of itself, and what the runtime needs to use it; of a step of a stream, in `chunk`,
     how many steps along axis 1 it takes at least, and whole multiples of which."""
     app, provenance = run.application, run.provenance

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features import Arrays, Features, Run
+from lstm_apps.features import Arrays, Features, ModelFunction
 from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.metrics.bootstrap import Metric, Scores
 
@@ -62,9 +62,10 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Plot:
     """A figure of the report."""
 
+    name: str  # by which a run plots it: words with hyphens
     title: str
     caption: str
     figure: "Figure"
@@ -146,15 +147,15 @@ class Application(ABC):
         return features
 
     @abstractmethod
-    def score(self, features: Any, data: Data, run: Run) -> Scores:
+    def score(self, features: Any, data: Data, run: ModelFunction) -> Scores:
         """The metrics on the test part, all that these data allow. `run` may be Keras, ONNX or TFLite."""
 
-    def score_alone(self, features: Any, data: Data, run: Run) -> Scores:
+    def score_alone(self, features: Any, data: Data, run: ModelFunction) -> Scores:
         """Those of `score` that a file has by itself, where this package is not: in a browser, on a
         microcontroller. By default all."""
         return self.score(features, data, run)
 
-    def score_stream(self, features: Any, data: Data, run: Run) -> Scores:
+    def score_stream(self, features: Any, data: Data, run: ModelFunction) -> Scores:
         """The metrics of a stream on the test part, if there are any. `run` gives `stream_outputs` for
         whole sequences, be it Keras or a step file that gets them chunk by chunk."""
         return {}
@@ -164,17 +165,17 @@ class Application(ABC):
         """Every baseline, one by one because some take a while: name and scores on the test part. A
         metric that means nothing for a baseline is left out."""
 
-    def score_folds(self, folds: Sequence[tuple[Any, Data, Run]]) -> Iterator[tuple[str, Scores]]:
-        """Of cross-validation, the scores of all folds' test parts taken together: of `MODEL`, then of every
+    def score_folds(self, folds: Sequence[tuple[Any, Data, ModelFunction]]) -> Iterator[tuple[str, Scores]]:
+        """Of cross-validation, the scores of all folds' test parts pooled: of `MODEL`, then of every
         baseline. `folds` are the features, the data and the model of each. By default there are none."""
         yield from ()
 
     @abstractmethod
-    def pictures(self, features: Any, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: Any, data: Data, run: ModelFunction) -> list[Plot]:
         """What a person should see of the model's answers on the test part."""
 
-    def pictures_of_folds(self, folds: Sequence[tuple[Any, Data, Run]]) -> list[Picture]:
-        """As `pictures`, of the folds of cross-validation taken together. By default there are none."""
+    def plots_of_folds(self, folds: Sequence[tuple[Any, Data, ModelFunction]]) -> list[Plot]:
+        """As `plots`, of the folds of cross-validation taken pooled. By default there are none."""
         return []
 
     @abstractmethod

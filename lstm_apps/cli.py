@@ -1,11 +1,11 @@
 """The commands of `lstm-apps`. Each is a few lines over `training`, `export` and `runtime`."""
 
-import dataclasses
 import json
 import math
 import shlex
 import time
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lstm_apps import __version__, registry, runtime
+from lstm_apps import __version__, pipeline, registry, runtime, startup
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from lstm_apps.features.options import parsed
@@ -26,7 +26,7 @@ from lstm_apps.terminal import (
     exports_table,
     folds_table,
     in_parts,
-    lead_of,
+    margin_of,
     metrics_table,
     without_value,
 )
@@ -159,42 +159,21 @@ def train(
     formats: Annotated[str | None, typer.Option("--export", help="Export afterwards: onnx,tflite.")] = None,
 ) -> None:
     """Train an application, score it and its baselines on the test part, write the report."""
-    from training.config import Config
-    from training.run import Run
-
-    columns = {role: c for role, c in (("time", time), ("target", target)) if c is not None}
-    columns |= dict(_role_and_name(c) for c in column or ())
-    said = {
-        "skip": skip,
-        "decimal": decimal,
-        "dayfirst": dayfirst,
-        "timezone": timezone,
-        "missing": missing or None,
-        "series": series,
-        "start": start,
-    }
+    wanted = _formats(formats)
+    columns = dict(_role_and_name(c) for c in column or ())
+    folder = folder or pipeline.new_folder(name)
     chosen: dict[str, Any] = {
-        "data": data,
-        "columns": columns or None,
+        "time": time,
+        "target": target,
         "step": step,
-        "dialect": {k: v for k, v in said.items() if v is not None} or None,
         "fold": fold,
         "epochs": epochs,
         "units": units,
-        "seed": seed,
-        "mixed_precision": mixed_precision,
     }
-    task = registry.application(name)
-    wanted = _formats(formats)
-    if resume:
-        if folder is None:
-            raise typer.BadParameter("name the run to go on with by --out", param_hint="--resume")
-        given = {k: v for k, v in {**chosen, "preset": preset}.items() if v is not None}
-        config = dataclasses.replace(Run.open(folder).config, application=name, **given)
-    else:
-        config = Config.of(task, preset or "quick", **chosen)
-    run, _ = _train(config, folder or _new_folder(name), resume, wanted)
-    _show(run)
+    chosen |= {"seed": seed, "mixed_precision": mixed_precision, "skip": skip, "decimal": decimal}
+    chosen |= {"dayfirst": dayfirst, "timezone": timezone, "missing": missing or None, "series": series}
+    how: dict[str, Any] = {"preset": preset, "columns": columns, "resume": resume, "export": wanted}
+    _show(_train(name, data, folder, **how, **chosen, start=start))
 
 
 @app.command("cross-validate")
@@ -212,12 +191,14 @@ def cross_validate(
 ) -> None:
     """Train once for every fold, each tested on people it does not know; goes on where it was interrupted."""
     from training.config import Config
-    from training.crossvalidate import cross_validate as validated
 
     task = registry.application(name)
     named = dict(map(_role_and_name, column or ())) or None
     config = Config.of(task, preset, data=data, columns=named, epochs=epochs)
-    folder = folder or _new_folder(name)
+    folder = folder or pipeline.new_folder(name)
+    startup.import_tensorflow()
+    from training.crossvalidate import cross_validate as validated
+
     try:
         found = validated(config, folder, err.print, verbose=1 if out.is_terminal else 2)
     except KeyboardInterrupt:
@@ -228,10 +209,10 @@ def cross_validate(
         return
     for metric, row in found.items():
         out.print(folds_table(metric, row))
-        if ahead := row.get("together", {}).get("lead"):
-            out.print(f"{metric}, together: {lead_of(ahead)}.")
-        if reason := row.get("together", {}).get("reason"):
-            out.print(f"{metric}, together, cannot be computed: {reason}.")
+        if ahead := row.get("pooled", {}).get("margin"):
+            out.print(f"{metric}, pooled: {margin_of(ahead)}.")
+        if reason := row.get("pooled", {}).get("reason"):
+            out.print(f"{metric}, pooled, cannot be computed: {reason}.")
     if task.notice:
         out.print(task.notice)
     out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
@@ -240,12 +221,9 @@ def cross_validate(
 @app.command()
 def evaluate(folder: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
     """Score a trained run and its baselines on the test part again, and write the report anew."""
-    from training.run import Run
-
-    run = Run.open(folder)
-    data, model = run.load_data(), run.load_model()
-    _evaluate(run, data, model)
-    _report(run, data, model)
+    run = pipeline.Run.open(folder)
+    with _progress() as progress:
+        run.evaluate(progress)
     _show(run)
 
 
@@ -259,15 +237,10 @@ def export(
     step: Annotated[bool, typer.Option("--step", help="A step of a stream instead of the whole.")] = False,
 ) -> None:
     """Export a run; no file appears that does not compute what Keras computes."""
-    from training.run import Run
-
     wanted = _formats(",".join(formats))
-    run = Run.open(folder)
-    data, model = run.load_data(), run.load_model()
-    if not run.metrics:
-        _evaluate(run, data, model)  # the file carries its metrics
-    _export(run, data, model, wanted, quantize=quantize, step=step)
-    _report(run, data, model)
+    run = pipeline.Run.open(folder)
+    with _progress() as progress:
+        run.export(*wanted, quantize=quantize, step=step, progress=progress)
     _show(run)
 
 
@@ -277,12 +250,12 @@ def benchmark(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Run every exported file in every runtime there is: parity, the task's metric, latency."""
-    from export.benchmark import benchmark as measured
-    from training.run import Run
-
-    run = Run.open(folder)
+    run = pipeline.Run.open(folder)
     if not run.exports:
         raise InputError(f"{folder} has no exported file; `lstm-apps export` writes one.")
+    startup.import_tensorflow()
+    from export.benchmark import benchmark as measured
+
     data, model = run.load_data(), run.load_model()
     rows = []
     with err.status("measuring") as status:
@@ -332,16 +305,13 @@ def quickstart(
     ] = None,
 ) -> None:
     """The whole way in a few minutes: train, evaluate, export, check, predict in both runtimes."""
-    from training.config import Config
-    from training.evaluate import beaten
-
     begun = time.monotonic()
     task = registry.application(QUICKSTART)
     out.print(Text.assemble((task.name, "bold"), f": {task.summary}."))
-    run, data = _train(
-        Config.of(task, "quick"), folder or _new_folder("quickstart"), False, ["onnx", "tflite"]
-    )
-    raw = task.sample_input(run.features, data)
+    run = _train(QUICKSTART, None, folder or pipeline.new_folder("quickstart"), export=["onnx", "tflite"])
+    from training.evaluate import beaten
+
+    raw = run.sample_input()
     answers = [runtime.load(run.folder / file).predict(raw) for file in ("model.onnx", "model.tflite")]
     out.print(answer_table(answers[0], runtime.load(run.folder / "model.onnx").info))
     names = [n for n, v in answers[0].items() if v.dtype.kind == "f"]
@@ -361,53 +331,37 @@ def _tell(line: str) -> None:
     err.print(line, soft_wrap=True, highlight=False)
 
 
-def _train(config, folder: Path, resume: bool, formats: list[str]):
-    """Fit, evaluate, export, report; returns the run and its data."""
-    from training.prepare import prepare
-
+def _train(name: str, data: str | None, folder: Path, **how: Any) -> pipeline.Run:
+    """Train as `pipeline.train`; a person who interrupts it is told how to go on."""
     try:
-        prepared = prepare(config, folder, resume)
-        from training.fit import fit  # imports TensorFlow
-
-        # Bars for people, a line an epoch for log files.
-        run = fit(config, folder, resume, verbose=1 if out.is_terminal else 2, prepared=prepared)
-        data, model = run.load_data(), run.load_model()
-        _evaluate(run, data, model)
-        if formats:
-            _export(run, data, model, formats)
-        _report(run, data, model)
+        with _progress() as progress:
+            # Bars for people, a line an epoch for log files.
+            verbose = 1 if out.is_terminal else 2
+            return pipeline.train(name, data, out=folder, verbose=verbose, progress=progress, **how)
     except KeyboardInterrupt:
-        again = f"lstm-apps train {config.application} --resume --out {shlex.quote(str(folder))}"
-        if formats:
-            again += f" --export {','.join(formats)}"
+        again = f"lstm-apps train {name} --resume --out {shlex.quote(str(folder))}"
+        if how.get("export"):
+            again += f" --export {','.join(how['export'])}"
         if (folder / "config.json").is_file():
             _tell(f"\nInterrupted. Go on with: {again}")
         else:
             _tell("\nInterrupted before the training began: nothing is kept.")
         raise typer.Exit(130) from None
-    return run, data
 
 
-def _evaluate(run, data, model) -> None:
-    from training.evaluate import evaluate
-    from training.fit import keras_run
+@contextmanager
+def _progress() -> Iterator[pipeline.Progress]:
+    """A line on stderr that says what is being done, from the first time that it is told."""
+    status = err.status("")
 
-    with err.status("evaluating") as status:
-        evaluate(run, data, keras_run(model), status.update)
+    def tell(text: str) -> None:
+        status.update(text)
+        status.start()
 
-
-def _export(run, data, model, formats: list[str], **how: Any) -> None:
-    from export.runs import export_run
-
-    with err.status("exporting") as status:
-        export_run(run, data, model, formats, status.update, **how)
-
-
-def _report(run, data, model) -> None:
-    from training.report import write_report
-
-    with err.status("writing the report"):
-        write_report(run, data, model)
+    try:
+        yield tell
+    finally:
+        status.stop()
 
 
 def _show(run) -> None:
@@ -415,8 +369,8 @@ def _show(run) -> None:
     for part in in_parts(run.metrics):
         out.print(metrics_table(part))
     for name, row in run.metrics.items():
-        if row.get("lead"):  # runs of before have none
-            out.print(f"{name}: {lead_of(row['lead'])}.")
+        if row.get("margin"):  # runs of before have none
+            out.print(f"{name}: {margin_of(row['margin'])}.")
     for sentence in without_value(run.metrics):
         out.print(sentence)
     if run.exports:
@@ -427,16 +381,9 @@ def _show(run) -> None:
 
 
 def _formats(text: str | None) -> list[str]:
-    """The names in "onnx,tflite"; checked before a long training, not after it."""
-    if not text:
-        return []
-    from export.runs import FORMATS
-    from lstm_apps.errors import unknown_name
-
-    names = [n.strip() for n in text.split(",")]
-    for n in names:
-        if n not in FORMATS:
-            raise unknown_name("export format", n, FORMATS)
+    """The names in "onnx,tflite"."""
+    names = [n.strip() for n in text.split(",")] if text else []
+    pipeline.check_formats(names)
     return names
 
 
@@ -445,10 +392,6 @@ def _role_and_name(text: str) -> tuple[str, str]:
     if not found:
         raise InputError(f"--column {text}: expected ROLE=NAME, as in text=review.")
     return role, name
-
-
-def _new_folder(name: str) -> Path:
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _plain(value: Any) -> Any:

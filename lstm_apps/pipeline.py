@@ -15,18 +15,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lstm_apps import registry
-from lstm_apps.application import MODEL
+from lstm_apps import registry, startup
+from lstm_apps.application import MODEL, Application
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features.options import checked
+from lstm_apps.features.tables.dialect import OPTIONS
 from training.config import Config
-from training.run import RunFolder
+from training.prepare import prepare
+from training.run_folder import RunFolder
 
 Progress = Callable[[str], None]
 
 
 class Run(RunFolder):
-    """A training and what came of it; its files are those of `training.run.RunFolder`.
+    """A training and what came of it; its files are those of `training.run_folder.RunFolder`.
 
     In a notebook it shows itself: the metrics beside the baselines, and the loss by epoch.
     """
@@ -37,6 +39,7 @@ class Run(RunFolder):
         Returns:
             As `training.evaluate.evaluate`.
         """
+        startup.import_tensorflow()
         from training.evaluate import evaluate
         from training.fit import keras_run
 
@@ -68,6 +71,7 @@ class Run(RunFolder):
         """
         import pandas as pd
 
+        startup.import_tensorflow()
         from export.runs import export_run
 
         if not self.metrics:
@@ -89,6 +93,7 @@ class Run(RunFolder):
         Returns:
             What the exported file answers; a table of equally long columns as a pandas DataFrame.
         """
+        startup.import_tensorflow()
         from training.fit import keras_run
 
         features = self.features
@@ -108,7 +113,7 @@ class Run(RunFolder):
         if name == "loss":
             return loss_curves(self.history_file).figure
         model = keras_run(self.load_model())
-        plots = {p.name: p.figure for p in self.application.pictures(self.features, self.load_data(), model)}
+        plots = {p.name: p.figure for p in self.application.plots(self.features, self.load_data(), model)}
         if name is None:
             name = next(iter(plots))
         if name not in plots:
@@ -182,37 +187,55 @@ def train(
         export: Formats to export to afterwards: "onnx", "tflite", "saved_model".
         verbose: 1 shows a bar an epoch, 2 a line, 0 nothing.
         progress: Told what is being done after the training.
-        **chosen: Fields of `training.config.Config` instead of the preset's, such as `epochs=5`; and, by
-            its role, a column of your table, such as `target="kw"`.
+        **chosen: Fields of `training.config.Config` instead of the preset's, such as `epochs=5`; by its role
+            a column of your table, such as `target="kw"`; how your table is written, such as
+            `timezone="Europe/Berlin"` (see `lstm_apps.features.tables.dialect`).
 
     Raises:
         InputError: The data, a name or a value cannot be used.
     """
     app = registry.application(name)
     check_formats(export)
-    folder = Path(out) if out is not None else new_folder(name)
-    roles = {role: chosen.pop(role) for role in tuple(chosen) if role in app.roles}
-    given = {"columns": {**(columns or {}), **roles} or None, **_known(chosen)}
+    given = _sorted(app, dict(columns or {}), chosen)
     if resume:
         if out is None:
-            raise InputError("Name the run to go on with by `out` (--out).")
-        given |= {"data": data, "preset": preset}
-        config = replace(
-            RunFolder.open(folder).config,
-            application=name,
-            **{k: v for k, v in given.items() if v is not None},
-        )
+            raise InputError("Name the run to go on with: --out in a terminal, out= in Python.")
+        folder = Path(out)
+        given |= {k: v for k, v in {"data": data, "preset": preset}.items() if v is not None}
+        config = replace(RunFolder.open(folder).config, application=name, **given)
     else:
+        folder = Path(out) if out is not None else new_folder(name)
         if data is not None and not isinstance(data, str | Path):
             data = keep_table(data, folder)
         config = Config.of(app, preset or "quick", data=None if data is None else str(data), **given)
+    prepared = prepare(config, folder, resume)
+    startup.import_tensorflow()
     from training.fit import fit
 
-    run = Run(fit(config, folder, resume, verbose).folder)
+    run = Run(fit(config, folder, resume, verbose, prepared).folder)
     run.evaluate(progress)
     if export:
         run.export(*export, progress=progress)
     return run
+
+
+def _sorted(app: Application, columns: dict[str, str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen, by name, as fields of a configuration; None is not chosen."""
+    ours = {f.name for f in fields(Config)} - {"application", "preset", "data", "columns", "dialect"}
+    found: dict[str, Any] = {}
+    dialect: dict[str, Any] = {}
+    for name, value in chosen.items():
+        if value is None:
+            continue
+        if name in app.roles:
+            columns[name] = value
+        elif name in OPTIONS:
+            dialect[name] = value
+        elif name in ours:
+            found[name] = value
+        else:
+            raise unknown_name("option of a training", name, {*ours, *OPTIONS, *app.roles})
+    return {**found, **({"columns": columns} if columns else {}), **({"dialect": dialect} if dialect else {})}
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -243,14 +266,6 @@ def keep_table(table: Any, folder: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     table.to_parquet(file)
     return file
-
-
-def _known(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(Config)} - {"application", "preset", "data", "columns"}
-    for name in chosen:
-        if name not in names:
-            raise unknown_name("option of a training", name, names)
-    return dict(chosen)
 
 
 def _as_table(answer: Any) -> Any:

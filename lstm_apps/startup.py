@@ -10,7 +10,8 @@ from contextlib import contextmanager
 # What TensorFlow 2.20 and 2.21 write while they are imported, before TF_CPP_MIN_LOG_LEVEL is read
 # (github.com/tensorflow/tensorflow/issues/100442).
 _KNOWN = re.compile(
-    rb"WARNING: All log messages before absl::InitializeLog\(\)|[IW]0000 .*\b(port|cudart_stub|cpu_feature_guard)\.cc:"
+    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|[IW]0000 .*\b(port|cudart_stub|cpu_feature_guard)\.cc:"
 )
 
 

@@ -48,15 +48,15 @@ def interval(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else " to ".join(map(figure, interval))
 
 
-def lead_of(lead: dict[str, Any]) -> str:
+def margin_of(margin: dict[str, Any]) -> str:
     """How far the model is ahead, or behind."""
-    if lead["value"] == 0:
-        return f"{MODEL} is level with {lead['over']}"
-    sign, place = (-1, "behind") if lead["value"] < 0 else (1, "ahead of")
-    by = f"{MODEL} is {place} {lead['over']} by {abs(lead['value']):.4f}"
-    if lead["interval"] is None:
+    if margin["value"] == 0:
+        return f"{MODEL} is level with {margin['over']}"
+    sign, place = (-1, "behind") if margin["value"] < 0 else (1, "ahead of")
+    by = f"{MODEL} is {place} {margin['over']} by {abs(margin['value']):.4f}"
+    if margin["interval"] is None:
         return by
-    low, high = sorted(sign * end for end in lead["interval"])
+    low, high = sorted(sign * end for end in margin["interval"])
     return f"{by} ({low:.4f} to {high:.4f}{'' if low > 0 else ', which may be chance'})"
 
 
@@ -89,10 +89,10 @@ def folds_table(metric: str, row: dict[str, Any]) -> Table:
     for fold in row["folds"]:
         table.add_row(fold, *(figure(c["folds"][fold]) for c in columns))
     table.add_row("mean", *(figure(c["mean"]) for c in columns), style="bold")
-    if "together" in row:
-        together = [c.get("together", {"value": None, "interval": None}) for c in columns]
-        table.add_row("together", *(figure(t["value"]) for t in together), style="bold")
-        table.add_row("95 %", *(interval(t["interval"]) for t in together))
+    if "pooled" in row:
+        pooled = [c.get("pooled", {"value": None, "interval": None}) for c in columns]
+        table.add_row("pooled", *(figure(t["value"]) for t in pooled), style="bold")
+        table.add_row("95 %", *(interval(t["interval"]) for t in pooled))
     return table
 
 

@@ -197,7 +197,7 @@ def test_vitals(tmp_path, few_draws):
     assert CliRunner().invoke(app, ["predict", str(run.folder / "model.onnx"), str(path)]).exit_code == 0
 
 
-def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
+def test_folds_of_vitals_are_scored_pooled(tmp_path, monkeypatch, few_draws):
     grids = vitals_baselines._grids()
     monkeypatch.setattr(vitals_baselines, "_grids", lambda: tuple(grid[:1] for grid in grids))
     monkeypatch.setattr(vitals, "FOLDS", 2)
@@ -206,10 +206,10 @@ def test_folds_of_vitals_are_scored_together(tmp_path, monkeypatch, few_draws):
     found = cross_validate(config, tmp_path / "folds", progress=lambda _: None, verbose=0)
     auroc = found["AUROC"]
     assert set(auroc["folds"]) == {"1", "2"}
-    low, high = auroc["together"]["interval"]
-    assert low <= auroc["together"]["value"] <= high
+    low, high = auroc["pooled"]["interval"]
+    assert low <= auroc["pooled"]["value"] <= high
     report = (tmp_path / "folds" / "cross-validation.html").read_text()
     for title in ("Reliability", "Alarms", "Subgroups"):  # of all folds' patients
         assert f"<h2>{title}</h2>" in report
     for baseline in registry.application("vitals").baselines:
-        assert 0 <= auroc["baselines"][baseline]["together"]["value"] <= 1
+        assert 0 <= auroc["baselines"][baseline]["pooled"]["value"] <= 1

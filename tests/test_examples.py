@@ -29,7 +29,7 @@ from lstm_apps.data.sources.synthetic_hearts import write_records
 from lstm_apps.features import from_json
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import Stream, is_step, open_engine
-from training.run import with_outputs
+from training.run_folder import with_outputs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PYTHON = [("onnx_python.py", "m.onnx"), ("litert_python.py", "m.tflite"), ("stream_python.py", "m.step.onnx")]

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import lstm_apps
+
 
 def python(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -14,7 +16,8 @@ def python(code):
 @pytest.mark.slow
 def test_the_first_import_of_tensorflow_logs_nothing():
     out, err = python(
-        "from lstm_apps import startup; startup.import_tensorflow(); import sys; print('keras' in sys.modules)"
+        "from lstm_apps import startup; startup.import_tensorflow(); "
+        "import sys; print('keras' in sys.modules)"
     )
     assert (out, err) == ("True\n", "")
 
@@ -51,6 +54,6 @@ def test_importing_the_package_and_its_names_imports_no_tensorflow():
         "import lstm_apps, sys; lstm_apps.load; lstm_apps.applications(); print('tensorflow' in sys.modules)"
     )
     assert python(code)[0] == "False\n"
-    assert "train" in dir(__import__("lstm_apps"))
+    assert "train" in dir(lstm_apps)
     with pytest.raises(AttributeError, match="no attribute 'tran'"):
-        __import__("lstm_apps").tran
+        getattr(lstm_apps, "tran")  # noqa: B009

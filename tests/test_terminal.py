@@ -17,12 +17,12 @@ def shown(table) -> list[list[str]]:
 
 def test_folds_and_what_they_come_to_together():
     alone = {"folds": {"a": 0.5, "b": None}, "mean": 0.5}
-    row = {**alone, "together": {"value": 0.25, "interval": (0.125, 0.5)}, "baselines": {"simple": alone}}
+    row = {**alone, "pooled": {"value": 0.25, "interval": (0.125, 0.5)}, "baselines": {"simple": alone}}
     assert shown(folds_table("F1", row)) == [
         ["a", "0.5000", "0.5000"],
         ["b", "", ""],
         ["mean", "0.5000", "0.5000"],
-        ["together", "0.2500", ""],
+        ["pooled", "0.2500", ""],
         ["95 %", "0.1250 to 0.5000", ""],
     ]
 
@@ -46,7 +46,7 @@ def test_words_in_brackets_are_words():
 
 
 def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
-    row = {"model": None, "interval": None, "reason": "it has no unit", "better": "lower", "lead": None}
+    row = {"model": None, "interval": None, "reason": "it has no unit", "better": "lower", "margin": None}
     row |= {"baselines": {"a": None, "b": None}, "baseline_reasons": {"a": "it has no unit"}}
     other = {**row, "model": 0.5, "reason": None, "baselines": {"a": 0.25, "b": None}}
     other["baseline_reasons"] = {"b": "it is constant"}

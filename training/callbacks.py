@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.run import Run, read_json, write_json
+from training.run_folder import RunFolder, read_json, write_json
 
 
-class Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the best model as `model.keras` and the latest state in `checkpoint/`.
 
     Early stopping, the best value and the epoch are one state, saved together with model and
@@ -22,7 +22,7 @@ class Keeper(keras.callbacks.Callback):
         patience: Epochs without a better `val_loss` before training stops.
     """
 
-    def __init__(self, run: Run, patience: int):
+    def __init__(self, run: RunFolder, patience: int):
         super().__init__()
         self.run = run
         self.patience = patience

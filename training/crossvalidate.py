@@ -12,10 +12,10 @@ from lstm_apps.application import MODEL
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from training.config import Config
-from training.evaluate import evaluate, lead
+from training.evaluate import evaluate, margin
 from training.fit import fit, keras_run
 from training.report import write_fold_report
-from training.run import Run, write_json
+from training.run_folder import RunFolder, write_json
 
 
 def cross_validate(
@@ -34,8 +34,8 @@ def cross_validate(
 
     Returns:
         metric -> {"folds": {fold: value}, "mean", "baselines": {name: {"folds", "mean"}}}; each with
-        "together": {"value", "interval"} where the application scores all folds as one, the model's with
-        its "lead" as of `training.evaluate.lead`.
+        "pooled": {"value", "interval"} where the application scores all folds as one, the model's with
+        its "margin" as of `training.evaluate.margin`.
 
     Raises:
         InputError: The application has no folds on these data; a fold's folder holds another training.
@@ -46,14 +46,14 @@ def cross_validate(
         raise InputError(f"{app.name} has no folds on these data: cross-validation needs at least two.")
     sha256 = sources.find(config.data or app.dataset).provenance()["sha256"]
     for fold in folds:  # before hours are spent on the others
-        if (run := Run(folder / fold)).config_file.is_file():
+        if (run := RunFolder(folder / fold)).config_file.is_file():
             run.check_goes_on(replace(config, fold=fold))
             run.check_data(sha256)
     metrics: dict[str, Any] = {}
     known: dict[str, dict[str, Any]] = {}  # what fitted baselines said, of folds that are done now
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
-        run = Run(folder / fold)
+        run = RunFolder(folder / fold)
         if not run.metrics:
             run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
             data = run.load_data()
@@ -65,30 +65,30 @@ def cross_validate(
         for m in app.metrics
         if any(m.name in of_fold for of_fold in metrics.values())
     }
-    progress("scoring all folds together")
-    runs = [Run(folder / fold) for fold in folds]
+    progress("scoring the pooled folds")
+    runs = [RunFolder(folder / fold) for fold in folds]
     parts = []
     for fold, run in zip(folds, runs, strict=True):
         data = run.load_data()
         if known.get(fold):  # what is trained on needs room, and is not needed any more
             data = replace(data, train=None, validation=None, baselines=known[fold])
         parts.append((run.features, data, keras_run(run.load_model())))
-    together = dict(app.score_folds(parts))
-    for name, scores in together.items():
+    pooled = dict(app.score_folds(parts))
+    for name, scores in pooled.items():
         for metric, estimate in scores.items():
             row = found.setdefault(metric, {**_none(folds), "baselines": {}})
             if name != MODEL:
                 row = row["baselines"].setdefault(name, _none(folds))
-            row["together"] = {"value": estimate.value, "interval": estimate.interval}
+            row["pooled"] = {"value": estimate.value, "interval": estimate.interval}
             if estimate.reason:
-                row["together"]["reason"] = estimate.reason
-    if ours := together.pop(MODEL, None):
+                row["pooled"]["reason"] = estimate.reason
+    if ours := pooled.pop(MODEL, None):
         for m in app.metrics:
             if m.name in ours:
-                found[m.name]["together"]["lead"] = lead(m, ours, together)
+                found[m.name]["pooled"]["margin"] = margin(m, ours, pooled)
     write_json(folder / "cross-validation.json", found)
-    pictures = app.pictures_of_folds(parts)
-    write_fold_report(folder, app, found, pictures, runs[0])
+    plots = app.plots_of_folds(parts)
+    write_fold_report(folder, app, found, plots, runs[0])
     return found
 
 

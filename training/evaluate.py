@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.application import Application, Data
-from lstm_apps.features import Run as ModelRun
+from lstm_apps.features import ModelFunction
 from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
-from training.run import Run, write_json
+from training.run_folder import RunFolder, write_json
 
 
 def evaluate(
-    run: Run, data: Data, model: ModelRun, progress: Callable[[str], None] = print
+    run: RunFolder, data: Data, model: ModelFunction, progress: Callable[[str], None] = print
 ) -> dict[str, Any]:
     """Score model and baselines and write `metrics.json`.
 
@@ -24,7 +24,7 @@ def evaluate(
 
     Returns:
         metric -> {"model", "interval", "reason", "baselines": {name: value or None}, "baseline_reasons":
-        {name: reason}, "lead", "better", "meaning"}; the lead as of `lead`. A reason says why there is no
+        {name: reason}, "margin" (as of `margin`), "better", "meaning"}. A reason says why there is no
         value; a baseline with neither is one for which the metric means nothing.
     """
     app, features = run.application, run.features
@@ -49,13 +49,13 @@ def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[s
         "reason": estimate.reason or None,
         "baselines": {name: e.value if e else None for name, e in of_baselines.items()},
         "baseline_reasons": {name: e.reason for name, e in of_baselines.items() if e and e.reason},
-        "lead": lead(metric, scores, baselines),
+        "margin": margin(metric, scores, baselines),
         "better": metric.better,
         "meaning": metric.meaning,
     }
 
 
-def lead(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[str, Any] | None:
+def margin(metric: Metric, model: Scores, baselines: dict[str, Scores]) -> dict[str, Any] | None:
     """By how much the model is better than the best baseline, below 0 where it is worse: {"over", "value",
     "interval"}. Its 95 % interval is that of the difference: both are scored on the same draws. None of a
     metric that is best at a number, and where the model or every baseline has no value."""

@@ -13,15 +13,15 @@ from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features
 from lstm_apps.layers import kernels
 from training.batches import InOrder, ahead, batches_an_epoch, shuffled
-from training.callbacks import Keeper, SeededDropout, save_model
+from training.callbacks import CheckpointCallback, SeededDropout, save_model
 from training.config import Config
 from training.prepare import Prepared, prepare
-from training.run import Run
+from training.run_folder import RunFolder
 
 
 def fit(
     config: Config, folder: Path, resume: bool = False, verbose: int = 1, prepared: Prepared | None = None
-) -> Run:
+) -> RunFolder:
     """Train as `config` says and leave a run in `folder`.
 
     Args:
@@ -35,19 +35,19 @@ def fit(
     Raises:
         InputError: The data cannot be used; the folder holds another run.
     """
-    run = Run(Path(folder))
+    run = RunFolder(Path(folder))
     app = registry.application(config.application)
     app.register_layers()
     prepared = prepared or prepare(config, folder, resume)
     data, features = prepared.data, prepared.features
-    keeper = Keeper(run, config.patience)
-    model = keeper.resume() if resume else None
-    if keeper.state["complete"]:
+    checkpoint = CheckpointCallback(run, config.patience)
+    model = checkpoint.resume() if resume else None
+    if checkpoint.state["complete"]:
         return run
     if not resume:
         run.claim()
     run.write_config(config, features, data, environment())
-    keeper.save_state()
+    checkpoint.save_state()
 
     # Seeded anew at every start, resumed or not: what follows must not depend on what came before.
     keras.utils.set_random_seed(config.seed)
@@ -55,8 +55,8 @@ def fit(
     steps = batches_an_epoch(examples, config.batch_size, config.steps_per_epoch)
     if model is None:
         model = compiled(config, features, steps)
-    done = keeper.state["epochs_done"]
-    if not keeper.state["finished"]:
+    done = checkpoint.state["epochs_done"]
+    if not checkpoint.state["finished"]:
         drawn = shuffled(examples, config.batch_size, config.seed, steps, done)
         with kernels.use_kernel(kernels.compiled), ahead(drawn) as batches:
             model.fit(
@@ -68,7 +68,7 @@ def fit(
                 shuffle=False,  # they come shuffled
                 verbose=verbose,
                 callbacks=[
-                    keeper,
+                    checkpoint,
                     SeededDropout(config.seed),
                     keras.callbacks.CSVLogger(str(run.history_file), append=resume),
                     keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
@@ -79,7 +79,7 @@ def fit(
     finished = keras.models.load_model(run.model_file)
     run.write_features(app.finish(finished, features, data))
     save_model(finished, run.model_file)
-    keeper.complete()
+    checkpoint.complete()
     return run
 
 

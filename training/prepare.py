@@ -8,7 +8,7 @@ from lstm_apps.application import Data
 from lstm_apps.errors import InputError
 from lstm_apps.features import Features
 from training.config import Config
-from training.run import Run
+from training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ def prepare(config: Config, folder: Path, resume: bool) -> Prepared:
     Raises:
         InputError: The data cannot be used; the folder holds another run, or none to resume.
     """
-    run = Run(Path(folder))
+    run = RunFolder(Path(folder))
     _check_folder(run, config, resume)
     app = registry.application(config.application)
     data = run.load_data() if resume else app.load(config.request)
     return Prepared(data, app.fit_features(data))
 
 
-def _check_folder(run: Run, config: Config, resume: bool) -> None:
+def _check_folder(run: RunFolder, config: Config, resume: bool) -> None:
     if run.folder.is_file():
         raise InputError(f"{run.folder} is a file, expected a folder for the run.")
     if not run.config_file.is_file():
         if resume:
             raise InputError(f"There is no run to resume in {run.folder}.")
-        if run.folder.is_dir() and any(run.folder.iterdir()):
+        if run.folder.is_dir() and any(file.name != run.TABLE for file in run.folder.iterdir()):
             raise InputError(f"{run.folder} is not empty and holds no run; name another folder with --out.")
         return
     if not resume:

@@ -14,20 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from lstm_apps.application import MODEL, Application, Data, Picture
+from lstm_apps.application import MODEL, Application, Data, Plot
 from lstm_apps.layers import LSTM
-from lstm_apps.terminal import lead_of, without_value
+from lstm_apps.terminal import margin_of, without_value
 from training.fit import keras_run
-from training.run import Run
+from training.run_folder import RunFolder
 
 
-def write_report(run: Run, data: Data, model: keras.Model) -> Path:
+def write_report(run: RunFolder, data: Data, model: keras.Model) -> Path:
     """Write the report of an evaluated run; returns its path."""
     app, features = run.application, run.features
-    pictures = [loss_curves(run.history_file)]
-    pictures += app.pictures(features, data, keras_run(model))
+    plots = [loss_curves(run.history_file)]
+    plots += app.plots(features, data, keras_run(model))
     one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
-    pictures += gate_maps(model, one_input)
+    plots += gate_maps(model, one_input)
     return _write(
         run.folder / "report.html",
         "report.html.j2",
@@ -35,7 +35,7 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
         summary=app.describe(run.features),
         metrics=run.metrics,
         baselines=next(iter(run.metrics.values()), {"baselines": ()})["baselines"],
-        pictures=pictures,
+        plots=plots,
         provenance=run.provenance,
         config=run.config.to_dict(),
         environment=run.environment,
@@ -45,7 +45,7 @@ def write_report(run: Run, data: Data, model: keras.Model) -> Path:
 
 
 def write_fold_report(
-    folder: Path, app: Application, found: dict[str, Any], pictures: list[Picture], run: Run
+    folder: Path, app: Application, found: dict[str, Any], plots: list[Plot], run: RunFolder
 ) -> Path:
     """Write `cross-validation.html`; returns its path.
 
@@ -53,7 +53,7 @@ def write_fold_report(
         folder: Of the runs.
         app: The application.
         found: What `cross_validate` returns.
-        pictures: Of all folds together.
+        plots: Of all folds pooled.
         run: Any of the folds, for what they have in common.
     """
     return _write(
@@ -63,14 +63,14 @@ def write_fold_report(
         summary=app.describe(run.features),
         found=found,
         model=MODEL,
-        pictures=pictures,
+        plots=plots,
         provenance={k: run.provenance[k] for k in ("source", "origin", "licence", "citation", "sha256")},
         config={k: v for k, v in run.config.to_dict().items() if k != "fold"},
         environment=run.environment,
     )
 
 
-def _write(path: Path, template: str, *, pictures: list[Picture], **values: Any) -> Path:
+def _write(path: Path, template: str, *, plots: list[Plot], **values: Any) -> Path:
     """Fill a template, beside the file, and rename."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -78,16 +78,16 @@ def _write(path: Path, template: str, *, pictures: list[Picture], **values: Any)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(lead_of=lead_of, without_value=without_value)
-    shown = [(p.title, p.caption, _png(p.figure)) for p in pictures]
-    html = environment.get_template(template).render(pictures=shown, **values)
+    environment.globals.update(margin_of=margin_of, without_value=without_value)
+    shown = [(p.title, p.caption, _png(p.figure)) for p in plots]
+    html = environment.get_template(template).render(plots=shown, **values)
     partial = path.with_suffix(".partial")
     partial.write_text(html, encoding="utf-8")
     os.replace(partial, path)
     return path
 
 
-def loss_curves(history: Path) -> Picture:
+def loss_curves(history: Path) -> Plot:
     """Training and validation loss by epoch."""
     with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -101,13 +101,13 @@ def loss_curves(history: Path) -> Picture:
     axis.set(xlabel="epoch", ylabel="loss")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
-    return Picture("Loss", "The model of the epoch with the lowest validation loss is kept.", figure)
+    return Plot("loss", "Loss", "The model of the epoch with the lowest validation loss is kept.", figure)
 
 
-def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture]:
+def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Plot]:
     """For each LSTM layer of a functional model: what every gate did on one example. Of a layer that reads
     both ways the way forward."""
-    pictures = []
+    plots = []
     for layer in model.layers:
         reader = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
         if not isinstance(reader, LSTM):
@@ -128,14 +128,15 @@ def gate_maps(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[Picture
             axis.set_ylabel(name)
             figure.colorbar(shown, ax=axis, pad=0.01)
         axes[-1].set_xlabel("step")
-        pictures.append(
-            Picture(
+        plots.append(
+            Plot(
+                f"gates-{layer.name}",
                 f"Gates of {layer.name}",
                 "Units (rows, those that forget fastest on top) over the steps of the last test example.",
                 figure,
             )
         )
-    return pictures
+    return plots
 
 
 def _png(figure: Figure) -> str:

@@ -11,7 +11,7 @@ from lstm_apps import registry
 from lstm_apps.features.options import Options
 
 Arrays = dict[str, np.ndarray]
-Run = Callable[[Arrays], Arrays]
+ModelFunction = Callable[[Arrays], Arrays]
 
 
 class Features(Protocol):
@@ -21,7 +21,7 @@ class Features(Protocol):
     options: ClassVar[Options]  # what `predict` takes as keywords, all of them optional
 
     # `*args` says to type checkers that each kind has keywords of its own: those of `options`.
-    def predict(self, run: Run, raw: Any, *args: Any, **options: Any) -> Any:
+    def predict(self, run: ModelFunction, raw: Any, *args: Any, **options: Any) -> Any:
         """Encode `raw`, call the model through `run` as often as needed, decode the answer."""
 
     def stream(self, stream: Any) -> Any:

@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Picture
+from lstm_apps.application import Plot
 from lstm_apps.features.forecast import ForecastFeatures
 
 
-def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: ForecastFeatures) -> Picture:
+def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: ForecastFeatures) -> Plot:
     """Forecast fans over real stretches of the test part: three of seven forecasts each.
 
     Args:
@@ -36,14 +36,15 @@ def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: 
         axis.set_ylabel(features.unit or features.target)
         axis.margins(x=0.01)
     figure.axes[0].legend(ncols=4, fontsize="small", loc="upper right")
-    return Picture(
+    return Plot(
+        "forecast",
         "Forecasts against what happened",
         f"Each dotted line is a forecast of {features.horizon} steps from the {features.history} before it.",
         figure,
     )
 
 
-def calibration(actual: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> Picture:
+def calibration(actual: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> Plot:
     """How often the measured value lay below each quantile, against how often it should."""
     ok = ~np.isnan(actual)
     below = [(actual[ok] <= quantiles[..., i][ok]).mean() for i in range(len(levels))]
@@ -52,4 +53,4 @@ def calibration(actual: np.ndarray, quantiles: np.ndarray, levels: tuple[float, 
     axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     axis.plot(levels, below, marker="o")
     axis.set(xlabel="quantile asked for", ylabel="share of measured values below it", aspect="equal")
-    return Picture("Calibration", "On the line, the quantiles mean what they say.", figure)
+    return Plot("calibration", "Calibration", "On the line, the quantiles mean what they say.", figure)

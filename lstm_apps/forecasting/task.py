@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Picture, Request
+from lstm_apps.application import Application, Data, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import Part, TimeSplit, by_time
 from lstm_apps.errors import InputError
-from lstm_apps.features import Arrays, Run
+from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.features.calendar import CALENDAR_SIZE
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.features.series import Series, read_series
@@ -176,7 +176,7 @@ class Forecasting(Application):
         model.get_layer("calibrated").set_weights([np.array(factors, np.float32)])
         return features
 
-    def score(self, features: ForecastFeatures, data: Data, run: Run) -> Scores:
+    def score(self, features: ForecastFeatures, data: Data, run: ModelFunction) -> Scores:
         examples = self._test_examples(features, data)
         inputs, _, _ = examples.batch(np.arange(len(examples)), None)
         return self._score(features, data, run(inputs)["quantiles"])
@@ -203,7 +203,7 @@ class Forecasting(Application):
         actual, measured = self._test_examples(features, data).measured()
         return score_quantiles(quantiles, actual, measured, features.quantiles, naive)
 
-    def pictures(self, features: ForecastFeatures, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: ForecastFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.forecasting.plots import calibration, fan
 
         examples = self._test_examples(features, data)

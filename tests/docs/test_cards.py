@@ -20,21 +20,21 @@ METRICS = {
         "model": 0.61843,
         "interval": [0.6, 0.64],
         "baselines": {"naive": 1.0, "trees": 0.6206},
-        "lead": {"over": "trees", "value": -0.0022, "interval": [-0.011, 0.007]},
+        "margin": {"over": "trees", "value": -0.0022, "interval": [-0.011, 0.007]},
         "better": "lower",
     },
     "coverage80": {
         "model": 0.794,
         "interval": None,
         "baselines": {"naive": None, "trees": 0.787},
-        "lead": None,
+        "margin": None,
         "better": 0.8,
     },
     "false alarms": {
         "model": 25.4,
         "interval": None,
         "baselines": {"naive": float("nan"), "trees": 1.957},
-        "lead": None,
+        "margin": None,
         "better": "lower",
     },
 }
@@ -100,16 +100,16 @@ def test_folds_are_pooled_where_the_application_pools_them(card, tmp_path):
                 "MASE": {
                     "folds": {"a": 0.5, "b": 0.7},
                     "mean": 0.6,
-                    "together": {
+                    "pooled": {
                         "value": 0.61,
                         "interval": [0.5, 0.7],
-                        "lead": {"over": "trees", "value": 0.1, "interval": [0.05, 0.2]},
+                        "margin": {"over": "trees", "value": 0.1, "interval": [0.05, 0.2]},
                     },
                     "baselines": {
                         "trees": {
                             "folds": {"a": 0.7, "b": 0.7},
                             "mean": 0.7,
-                            "together": {"value": 0.71, "interval": [0.6, 0.8]},
+                            "pooled": {"value": 0.71, "interval": [0.6, 0.8]},
                         }
                     },
                 },

@@ -8,10 +8,10 @@ from recordings import write_recordings
 from lstm_apps import registry
 from lstm_apps.data.sources import synthetic_hearts as hearts
 from lstm_apps.errors import InputError
-from lstm_apps.terminal import lead_of
+from lstm_apps.terminal import margin_of
 from training.config import Config
 from training.crossvalidate import _NOTHING, _over_folds, cross_validate
-from training.run import Run
+from training.run_folder import RunFolder
 
 
 def config(name, path):
@@ -29,13 +29,13 @@ def test_each_speaker_is_left_out_once(tmp_path):
     assert set(accuracy["baselines"]) == set(registry.application("speech-commands").baselines)
     assert found["hit rate"]["baselines"] == {}
     for speaker in accuracy["folds"]:
-        data = Run.open(tmp_path / "runs" / speaker).load_data()
+        data = RunFolder.open(tmp_path / "runs" / speaker).load_data()
         assert {r.speaker for r in data.test} == {speaker}
         assert speaker not in {r.speaker for r in (*data.train, *data.validation)}
-    before = Run.open(tmp_path / "runs" / "speaker0").model_file.stat().st_mtime_ns
+    before = RunFolder.open(tmp_path / "runs" / "speaker0").model_file.stat().st_mtime_ns
     again = cross_validate(config("speech-commands", folder), tmp_path / "runs", lambda _: None, verbose=0)
     assert again == found
-    assert Run.open(tmp_path / "runs" / "speaker0").model_file.stat().st_mtime_ns == before
+    assert RunFolder.open(tmp_path / "runs" / "speaker0").model_file.stat().st_mtime_ns == before
     other = replace(config("speech-commands", folder), units=5)
     with pytest.raises(InputError, match="another units"):
         cross_validate(other, tmp_path / "runs", lambda _: None, verbose=0)
@@ -47,7 +47,7 @@ def test_an_application_without_folds_is_told(household_csv, tmp_path):
 
 
 @pytest.mark.slow
-def test_beats_of_patients_left_out_are_scored_together(tmp_path):
+def test_beats_of_patients_left_out_are_scored_pooled(tmp_path):
     folder = hearts.write_records(tmp_path / "hearts", records=6, beats=400)
     chosen = config("ecg", folder)
     kept = registry.application("ecg").load(chosen.request)
@@ -58,16 +58,16 @@ def test_beats_of_patients_left_out_are_scored_together(tmp_path):
     assert not tested & set(row["folds"])  # the test part takes no part
     assert set(row["baselines"]) == set(registry.application("ecg").baselines)
     for of in (row, *row["baselines"].values()):
-        low, high = of["together"]["interval"]
-        assert low <= of["together"]["value"] <= high
-    best = max(of["together"]["value"] for of in row["baselines"].values())
-    assert row["together"]["lead"]["value"] == pytest.approx(row["together"]["value"] - best)
+        low, high = of["pooled"]["interval"]
+        assert low <= of["pooled"]["value"] <= high
+    best = max(of["pooled"]["value"] for of in row["baselines"].values())
+    assert row["pooled"]["margin"]["value"] == pytest.approx(row["pooled"]["value"] - best)
     report = (tmp_path / "runs" / "cross-validation.html").read_text()
     assert "not a medical device" in report
-    assert f"<p>{lead_of(row['together']['lead'])}, together.</p>" in report
+    assert f"<p>{margin_of(row['pooled']['margin'])}, pooled.</p>" in report
     assert all(f"<td>{record}</td>" in report for record in row["folds"])
     for record in row["folds"]:
-        data = Run.open(tmp_path / "runs" / record).load_data()
+        data = RunFolder.open(tmp_path / "runs" / record).load_data()
         assert {b.patient for b in data.test} == {record}
         assert {b.patient for b in data.train} == set(row["folds"]) - {record}
 

@@ -17,12 +17,12 @@ from export.runs import export_run
 from lstm_apps import registry
 from lstm_apps.errors import InputError
 from training.batches import InOrder, batches_an_epoch, shuffled
-from training.callbacks import Keeper
+from training.callbacks import CheckpointCallback
 from training.config import Config
 from training.evaluate import evaluate
 from training.fit import fit, keras_run
 from training.report import write_report
-from training.run import Run, read_json, write_json
+from training.run_folder import RunFolder, read_json, write_json
 
 
 def config(household_csv, **chosen):
@@ -95,13 +95,13 @@ def test_keeps_the_best_epoch_and_stops_after_patience(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     (tmp_path / "run").mkdir()
     model.stop_training = False  # as `fit` begins
-    keeper = Keeper(Run(tmp_path / "run"), patience=3)
-    keeper.set_model(model)
-    keeper.set_params({"epochs": 9})
+    checkpoint = CheckpointCallback(RunFolder(tmp_path / "run"), patience=3)
+    checkpoint.set_model(model)
+    checkpoint.set_params({"epochs": 9})
     ended = []
     for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.0, 2.1, 1.0]):
         model.set_weights([np.array([[epoch]])])
-        keeper.on_epoch_end(epoch, {"val_loss": loss})
+        checkpoint.on_epoch_end(epoch, {"val_loss": loss})
         ended.append(epoch)
         if model.stop_training:
             break
@@ -143,7 +143,7 @@ def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
     text = own.read_text()
     own.write_text(text[:-3] + "9\n")
     with pytest.raises(InputError, match="its content changed"):
-        Run.open(run.folder).load_data()
+        RunFolder.open(run.folder).load_data()
     assert run.load_data() is run.load_data()  # what it was trained on
     before = run.config_file.read_bytes()
     write_json(run.state_file, {**read_json(run.state_file), "complete": False})  # as if interrupted
@@ -153,7 +153,7 @@ def test_run_folders_know_when_their_data_changed(household_csv, tmp_path):
 
 
 def test_what_was_interrupted_is_not_taken_for_a_trained_model(small_run, tmp_path):
-    run = Run(Path(shutil.copytree(small_run.folder, tmp_path / "run")))
+    run = RunFolder(Path(shutil.copytree(small_run.folder, tmp_path / "run")))
     run.load_model()
     write_json(run.state_file, {**read_json(run.state_file), "complete": False})
     with pytest.raises(InputError, match=f"--resume --out {run.folder}"):
@@ -162,7 +162,7 @@ def test_what_was_interrupted_is_not_taken_for_a_trained_model(small_run, tmp_pa
 
 def test_no_run_folder(tmp_path):
     with pytest.raises(InputError, match="no run folder"):
-        Run.open(tmp_path)
+        RunFolder.open(tmp_path)
 
 
 @pytest.mark.slow
@@ -199,23 +199,23 @@ def test_a_finished_run_is_left_as_it_is(small_run):
 
 
 def test_of_two_trainings_in_one_folder_one_is_refused(tmp_path):
-    Run(tmp_path / "run").claim()
+    RunFolder(tmp_path / "run").claim()
     with pytest.raises(InputError, match="holds another run"):
-        Run(tmp_path / "run").claim()
+        RunFolder(tmp_path / "run").claim()
 
 
 @pytest.mark.parametrize("content", ["{}", "[1]", '{"config": 3}', '{"vocab_size": 30522}'])
 def test_a_folder_of_another_program_is_told(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match="not of lstm-apps"):
-        Run.open(tmp_path).config.application  # noqa: B018
+        RunFolder.open(tmp_path).config.application  # noqa: B018
 
 
 def test_a_damaged_model_is_a_sentence(small_run, tmp_path):
     folder = shutil.copytree(small_run.folder, tmp_path / "run")
     (folder / "model.keras").write_bytes(b"junk")
     with pytest.raises(InputError, match=r"model\.keras is damaged"):
-        Run(folder).load_model()
+        RunFolder(folder).load_model()
 
 
 def test_a_training_leaves_no_thread_behind(household_csv, tmp_path):

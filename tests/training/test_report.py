@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from lstm_apps.layers import LSTM
 from lstm_apps.metrics.bootstrap import Estimate, Metric, proportion
-from lstm_apps.terminal import lead_of
-from training.evaluate import beaten, evaluate, lead
+from lstm_apps.terminal import margin_of
+from training.evaluate import beaten, evaluate, margin
 from training.report import _png, gate_maps, write_report
-from training.run import Run, read_json, write_json
+from training.run_folder import RunFolder, read_json, write_json
 
 
 def test_metrics_hold_model_and_every_baseline(small_run):
@@ -25,11 +25,11 @@ def test_metrics_hold_model_and_every_baseline(small_run):
         low, high = row["interval"]
         assert low <= row["model"] <= high
     for name in ("MASE", "WQL", "MAE"):
-        ahead = metrics[name]["lead"]
+        ahead = metrics[name]["margin"]
         best = min(metrics[name]["baselines"].values())
         assert ahead["value"] == pytest.approx(best - metrics[name]["model"])
         assert ahead["interval"][0] <= ahead["value"] <= ahead["interval"][1]
-    assert metrics["coverage80"]["lead"] is None
+    assert metrics["coverage80"]["margin"] is None
 
 
 def test_beaten_means_better_than_every_baseline(small_run):
@@ -45,41 +45,41 @@ def test_beaten_means_better_than_every_baseline(small_run):
 HIGHER, LOWER = (Metric("m", better, "") for better in ("higher", "lower"))
 
 
-def test_a_lead_is_over_the_best_baseline_and_has_the_interval_of_the_difference():
+def test_a_margin_is_over_the_best_baseline_and_has_the_interval_of_the_difference():
     rng = np.random.default_rng(0)
     ours = rng.random(500) < 0.8
     theirs = ours & (rng.random(500) < 0.95)  # never right where ours is wrong
     scores = {"m": proportion(ours)}
     baselines = {"worse": {"m": proportion(ours & False)}, "good": {"m": proportion(theirs)}, "none": {}}
-    found = lead(HIGHER, scores, baselines)
+    found = margin(HIGHER, scores, baselines)
     assert found["over"] == "good"
     assert found["value"] == pytest.approx(ours.mean() - theirs.mean())
     low, high = found["interval"]
     assert 0 < low < found["value"] < high < 0.07
     # The two intervals by themselves would say nothing: they overlap.
     assert proportion(theirs).interval[1] > proportion(ours).interval[0]
-    assert lead_of(found) == f"LSTM is ahead of good by {found['value']:.4f} ({low:.4f} to {high:.4f})"
-    behind = lead(LOWER, scores, baselines)  # as if it counted mistakes
+    assert margin_of(found) == f"LSTM is ahead of good by {found['value']:.4f} ({low:.4f} to {high:.4f})"
+    behind = margin(LOWER, scores, baselines)  # as if it counted mistakes
     assert behind["over"] == "worse"
     assert behind["value"] < behind["interval"][1] < 0
-    assert lead_of(behind).startswith(f"LSTM is behind worse by {ours.mean():.4f} (")
+    assert margin_of(behind).startswith(f"LSTM is behind worse by {ours.mean():.4f} (")
 
 
-def test_a_lead_of_nothing_is_none():
+def test_a_margin_of_nothing_is_none():
     scores = {"m": proportion(np.arange(50) % 3 > 0)}
-    found = lead(HIGHER, scores, {"same": scores})
+    found = margin(HIGHER, scores, {"same": scores})
     assert (found["value"], found["interval"]) == (0, (0, 0))
-    assert lead_of(found) == "LSTM is level with same"
+    assert margin_of(found) == "LSTM is level with same"
 
 
-def test_where_no_lead_can_be_told():
+def test_where_no_margin_can_be_told():
     scores = {"m": Estimate(0.5)}
-    assert lead(HIGHER, scores, {"a": {"m": Estimate(0.4)}})["interval"] is None
-    assert lead(HIGHER, scores, {"a": {"m": Estimate(float("nan"))}}) is None
-    assert lead(Metric("m", 0.8, ""), scores, {"a": scores}) is None
-    assert lead(HIGHER, scores, {"a": {}}) is None
-    assert lead(HIGHER, {"m": Estimate(None, reason="why")}, {"a": scores}) is None
-    partly = lead(HIGHER, scores, {"a": {"m": Estimate(None, reason="why")}, "b": {"m": Estimate(0.75)}})
+    assert margin(HIGHER, scores, {"a": {"m": Estimate(0.4)}})["interval"] is None
+    assert margin(HIGHER, scores, {"a": {"m": Estimate(float("nan"))}}) is None
+    assert margin(Metric("m", 0.8, ""), scores, {"a": scores}) is None
+    assert margin(HIGHER, scores, {"a": {}}) is None
+    assert margin(HIGHER, {"m": Estimate(None, reason="why")}, {"a": scores}) is None
+    partly = margin(HIGHER, scores, {"a": {"m": Estimate(None, reason="why")}, "b": {"m": Estimate(0.75)}})
     assert partly == {"over": "b", "value": -0.25, "interval": None}
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_number_is_no_value_and_has_a_reason(value):
 def test_a_report_without_mase(small_run, tmp_path):
     """That of a series that repeats itself: every column of MASE is null."""
     folder = shutil.copytree(small_run.folder, tmp_path / "run")
-    run = Run.open(folder)
+    run = RunFolder.open(folder)
     app, data = run.application, run.load_data()
     repeated = np.resize(data.train.values[:24], len(data.train.values))
     data = replace(data, train=replace(data.train, values=repeated))
@@ -105,7 +105,7 @@ def test_a_report_without_mase(small_run, tmp_path):
     text = (folder / "metrics.json").read_text()
     assert json.loads(text, parse_constant=pytest.fail) == json.loads(json.dumps(metrics))
     row = metrics["MASE"]
-    assert row["model"] is row["interval"] is row["lead"] is None
+    assert row["model"] is row["interval"] is row["margin"] is None
     assert set(row["baselines"].values()) == {None}
     assert "has no error" in row["reason"]
     assert set(row["baseline_reasons"].values()) == {row["reason"]}
@@ -147,7 +147,7 @@ def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
     assert not re.search(r"(src|href)=.http", text)
     for name in small_run.application.baselines:
         assert name in text
-    assert f"<b>MASE</b>: {lead_of(small_run.metrics['MASE']['lead'])}." in text
+    assert f"<b>MASE</b>: {margin_of(small_run.metrics['MASE']['margin'])}." in text
     assert small_run.provenance["sha256"] in text
 
 
@@ -156,8 +156,8 @@ def test_gates_of_layers_that_read_both_ways():
     x = keras.layers.Embedding(9, 4, mask_zero=True)(tokens)
     x = keras.layers.Bidirectional(LSTM(3, return_sequences=True), name="both")(x)
     model = keras.Model({"tokens": tokens}, x)
-    (picture,) = gate_maps(model, {"tokens": np.array([[1, 2, 3, 0]])})
-    assert picture.title == "Gates of both"
+    (plot,) = gate_maps(model, {"tokens": np.array([[1, 2, 3, 0]])})
+    assert plot.title == "Gates of both"
 
 
 def test_signs_of_formulas_in_pictures_are_signs():

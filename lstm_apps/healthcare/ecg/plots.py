@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Picture
+from lstm_apps.application import Plot
 from lstm_apps.healthcare.ecg.data import EcgRecord
 
 
 def confusion_by_patient(
     patients: Sequence[str], true: Sequence[np.ndarray], found: Sequence[np.ndarray], classes: Sequence[str]
-) -> Picture:
+) -> Plot:
     """Each patient's beats, what they are and what they were called; `patients` are those of each record."""
     tables = {p: np.zeros((len(classes), len(classes)), int) for p in patients}
     for patient, t, f in zip(patients, true, found, strict=True):
@@ -30,10 +30,12 @@ def confusion_by_patient(
         axis.set(xticks=range(len(classes)), yticks=range(len(classes)), title=patient)
         axis.set_xticklabels(classes)
         axis.set_yticklabels(classes)
-    return Picture("Beats by patient", "Rows: what they are; columns: what they were called.", figure)
+    return Plot(
+        "beats-by-patient", "Beats by patient", "Rows: what they are; columns: what they were called.", figure
+    )
 
 
-def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Picture:
+def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Plot:
     """Ten seconds of each of three records, around a beat that is not N."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     chosen = sorted(range(len(records)), key=lambda i: -(true[i] != "N").mean())[:3]
@@ -49,6 +51,9 @@ def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Seque
                 axis.text(peak / record.rate, part.max(), t if t == f else f"{t}, called {f}", color=colour)
         axis.set(ylabel=record.name)
         axis.margins(x=0)
-    return Picture(
-        "Beats in the ECG", "Above each beat what it is; red where it was called otherwise. s.", figure
+    return Plot(
+        "beats",
+        "Beats in the ECG",
+        "Above each beat what it is; red where it was called otherwise. s.",
+        figure,
     )

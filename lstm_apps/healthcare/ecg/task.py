@@ -10,11 +10,11 @@ from zlib import crc32
 
 import numpy as np
 
-from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features import Arrays, Run
+from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.healthcare.ecg import baselines
 from lstm_apps.healthcare.ecg.augment import IRREGULAR, made_up
 from lstm_apps.healthcare.ecg.beat_table import SEEN, WINDOW, beat_table, seen
@@ -168,14 +168,16 @@ class Ecg(Application):
 
         return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
-    def score(self, features: BeatFeatures, data: Data, run: Run) -> Scores:
+    def score(self, features: BeatFeatures, data: Data, run: ModelFunction) -> Scores:
         return _scores(data.test, *self._model_labels(features, data, run))
 
     def score_baselines(self, features: BeatFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
         for name, annotated, detected in self._baseline_labels(data):
             yield name, _scores(data.test, annotated, detected)
 
-    def score_folds(self, folds: Sequence[tuple[BeatFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+    def score_folds(
+        self, folds: Sequence[tuple[BeatFeatures, Data, ModelFunction]]
+    ) -> Iterator[tuple[str, Scores]]:
         test = [b for _, data, _ in folds for b in data.test]
 
         def together(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
@@ -188,7 +190,7 @@ class Ecg(Application):
         for parts in zip(*(self._baseline_labels(data) for _, data, _ in folds), strict=True):
             yield parts[0][0], together(part[1:] for part in parts)
 
-    def _model_labels(self, features: BeatFeatures, data: Data, run: Run) -> tuple[Labels, Labels]:
+    def _model_labels(self, features: BeatFeatures, data: Data, run: ModelFunction) -> tuple[Labels, Labels]:
         """Of the annotated and of the detected beats of each test record."""
         annotated, detected = (self._labels(features, tables, run) for tables in _tables(data))
         return annotated, detected
@@ -207,12 +209,12 @@ class Ecg(Application):
         for name, labels in data.baselines.items():
             yield name, labels[: len(annotated)], labels[len(annotated) :]
 
-    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: Run) -> Labels:
+    def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: ModelFunction) -> Labels:
         """Of the beats of each table."""
         names = np.array(features.classes)
         return [names[features.probabilities(run, t).argmax(axis=1)] for t in tables]
 
-    def pictures(self, features: BeatFeatures, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: BeatFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.healthcare.ecg.plots import confusion_by_patient, strip
 
         found = self._labels(features, [b.table for b in data.test], run)

@@ -18,7 +18,7 @@ SAME_TIME = 600  # seconds within which pressures are of one measurement
 
 
 # Units that a vital sign may be in unsaid, as its values in the right unit cannot be survived where they are
-# usual (`vital_names.USUAL`) in this one.
+# usual (`names.USUAL`) in this one.
 _SUSPECTS = {
     **dict.fromkeys(("sbp", "dbp", "map"), ("kPa", "Pa")),
     "temp_c": ("°F", "K"),
@@ -41,7 +41,7 @@ def check(
     """Refuse readings in another unit, or whose pressures have changed places.
 
     Args:
-        patients, seconds, names, values: (readings,), see `vital_table.read_table`.
+        patients, seconds, names, values: (readings,), see `table.read_table`.
         where: What to call the table.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Picture
+from lstm_apps.application import Plot
 from lstm_apps.healthcare.vitals.data import Stay
 from lstm_apps.healthcare.vitals.deterioration import Course
 from lstm_apps.healthcare.vitals.features import HORIZON, Alarms
@@ -16,7 +16,7 @@ from lstm_apps.healthcare.vitals.readings import NAMES
 _SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_rate": ("pulse, 1/min", None)}
 
 
-def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Picture:
+def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Plot:
     """The stay with most events: readings, risk, alarms, events."""
     chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].asked].tolist())))
     c, risk = courses[chosen], np.where(courses[chosen].stable, risks[chosen], np.nan)
@@ -40,14 +40,15 @@ def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: f
             axis.axvline(onset, color="orange", linewidth=0.8, alpha=0.7)
     axes[-1].legend(loc="upper right")
     axes[0].margins(x=0)
-    return Picture(
+    return Plot(
+        "stay",
         "A stay",
         f"Last values, and the risk of an event within {HORIZON} hours, at stable hours. Orange: events.",
         figure,
     )
 
 
-def reliability_plot(hours: Hours, risk: np.ndarray) -> Picture:
+def reliability_plot(hours: Hours, risk: np.ndarray) -> Plot:
     """What a risk is worth: the share of hours with that risk before an event."""
     means, shares, sizes = reliability(hours.comes[hours.asked], risk[hours.asked])
     spread = 1.96 * np.sqrt(np.maximum(shares * (1 - shares), 1e-9) / sizes)
@@ -57,14 +58,15 @@ def reliability_plot(hours: Hours, risk: np.ndarray) -> Picture:
     axis.plot([0, top], [0, top], color="grey", linewidth=0.8, linestyle=":")
     axis.errorbar(means, shares, spread, marker="o", linewidth=1, capsize=2)
     axis.set(xlabel="risk", ylabel="share of hours before an event", xlim=(0, top), ylim=(0, top))
-    return Picture(
+    return Plot(
+        "reliability",
         "Reliability",
         "Tenths of the hours by risk. Bars: 95 % if hours were independent, which a patient's are not.",
         figure,
     )
 
 
-def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Picture:
+def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Plot:
     """How many events are foretold at how many alarms."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
@@ -72,14 +74,15 @@ def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Picture:
         axis.plot(*alarm_curve(hours, risk), marker=".", label=name)
     axis.set(xlabel="alarms per patient day", ylabel="share of events foretold", ylim=(0, 1))
     axis.legend()
-    return Picture(
+    return Plot(
+        "alarms",
         "Alarms",
         f"Each alarm holds for {HORIZON} hours, in which there is no other. One point a threshold.",
         figure,
     )
 
 
-def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Picture:
+def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Plot:
     """Who the patients (their stays, by name) are, and how well each group is served."""
     asked, risk = hours.where(hours.asked), risk[hours.asked]
     of = [stays[p] for p in asked.patient.tolist()]
@@ -113,4 +116,6 @@ def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Pict
     table.auto_set_font_size(False)
     table.set_fontsize(9)
     table.scale(1, 1.4)
-    return Picture("Subgroups", "Few patients: an interval this wide says little of a difference.", figure)
+    return Plot(
+        "subgroups", "Subgroups", "Few patients: an interval this wide says little of a difference.", figure
+    )

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Picture, Request
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features import Arrays, Run
+from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.healthcare.vitals import baselines
 from lstm_apps.healthcare.vitals.data import LAYOUT, Stay, read_stays
 from lstm_apps.healthcare.vitals.deterioration import KINDS, Course, course
@@ -214,10 +214,10 @@ class Vitals(Application):
         model.get_layer("calibrated").set_weights([np.float32(slope), np.float32(shift)])
         return replace(features, threshold=threshold_for(hours, expit(slope * logits + shift)))
 
-    def score(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+    def score(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> Scores:
         return hour_scores(_hours(data.test), self._risks(features, data, run))
 
-    def score_stream(self, features: VitalsFeatures, data: Data, run: Run) -> Scores:
+    def score_stream(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> Scores:
         """The alarms of the test patients, whose stays `run` gets from the beginning to the end."""
         risks = []
         for c in data.test:
@@ -234,7 +234,9 @@ class Vitals(Application):
             scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
             yield name, {**scores, **alarm_scores(hours, heard(hours, risk, threshold))}
 
-    def score_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> Iterator[tuple[str, Scores]]:
+    def score_folds(
+        self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
+    ) -> Iterator[tuple[str, Scores]]:
         hours = _hours([c for _, data, _ in folds for c in data.test])
         for name, risk, alarm in self._folds_together(folds):
             yield (
@@ -245,13 +247,13 @@ class Vitals(Application):
                 },
             )
 
-    def pictures_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]) -> list[Picture]:
+    def plots_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]) -> list[Plot]:
         courses = [c for _, data, _ in folds for c in data.test]
         hours, risks = _hours(courses), {name: risk for name, risk, _ in self._folds_together(folds)}
         return _risk_pictures(courses, hours, risks)
 
     def _folds_together(
-        self, folds: Sequence[tuple[VitalsFeatures, Data, Run]]
+        self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of the model and of each baseline: risks and alarms of the stable hours of all test patients, each
         at the threshold of its own fold."""
@@ -266,7 +268,7 @@ class Vitals(Application):
             parts = [(data, risk, at) for data, (_, risk, at) in zip(of, rows, strict=True)]
             yield rows[0][0], *joined(parts)
 
-    def _risks(self, features: VitalsFeatures, data: Data, run: Run) -> np.ndarray:
+    def _risks(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> np.ndarray:
         """(hours,) of all stable test hours."""
         return np.concatenate([features.risks(run, c.rows)[c.stable] for c in data.test])
 
@@ -281,7 +283,7 @@ class Vitals(Application):
                 data.baselines[name] = (risk, threshold_for(known, held_out))
         return [(name, *found) for name, found in data.baselines.items()]
 
-    def pictures(self, features: VitalsFeatures, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.healthcare.vitals.plots import monitor
 
         hours = _hours(data.test)
@@ -374,7 +376,7 @@ def _shuffled(patient: str) -> bytes:
     return hashlib.sha256(patient.encode()).digest()
 
 
-def _risk_pictures(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Picture]:
+def _risk_pictures(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Plot]:
     """What the risks of stable hours are worth."""
     from lstm_apps.healthcare.vitals.plots import alarm_curves, reliability_plot, subgroups
 

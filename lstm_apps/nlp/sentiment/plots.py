@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Picture
-from lstm_apps.features import Run
+from lstm_apps.application import Plot
+from lstm_apps.features import ModelFunction
 from lstm_apps.nlp.sentiment.features import UNKNOWN, TextFeatures
 
 
-def scores_against_people(people: np.ndarray, model: np.ndarray) -> Picture:
+def scores_against_people(people: np.ndarray, model: np.ndarray) -> Plot:
     """Scores of the model over those of people."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axis = figure.subplots()
@@ -19,10 +19,12 @@ def scores_against_people(people: np.ndarray, model: np.ndarray) -> Picture:
     axis.axhline(0, color="grey", linewidth=0.5, linestyle=":")
     axis.axvline(0, color="grey", linewidth=0.5, linestyle=":")
     axis.set(xlabel="score by people", ylabel="score by the model", aspect="equal")
-    return Picture("Scores", "Sentences of the test part; the class is wrong in two of the corners.", figure)
+    return Plot(
+        "scores", "Scores", "Sentences of the test part; the class is wrong in two of the corners.", figure
+    )
 
 
-def saliency(features: TextFeatures, texts: Sequence[str], run: Run) -> Picture:
+def saliency(features: TextFeatures, texts: Sequence[str], run: ModelFunction) -> Plot:
     """What each word adds to the log odds: the model's answer less that without the word."""
     figure = Figure(figsize=(10, 0.7 * len(texts) + 0.5), layout="constrained")
     axis = figure.subplots()
@@ -35,7 +37,8 @@ def saliency(features: TextFeatures, texts: Sequence[str], run: Run) -> Picture:
             axis.text(x, -row, word, family="monospace", fontsize=9, backgroundcolor=(*colour, 0.6))
             x += len(word) + 1
     axis.set(xlim=(0, 110), ylim=(-len(texts), 1))
-    return Picture(
+    return Plot(
+        "words",
         "What words say",
         "Blue: without the word the answer would be less positive; red: less negative. Each word taken away "
         "by itself, from sentences of the test part.",
@@ -43,7 +46,7 @@ def saliency(features: TextFeatures, texts: Sequence[str], run: Run) -> Picture:
     )
 
 
-def word_effects(features: TextFeatures, text: str, run: Run) -> list[tuple[str, float]]:
+def word_effects(features: TextFeatures, text: str, run: ModelFunction) -> list[tuple[str, float]]:
     """Each word of a sentence, and by how much its log odds fall when the word is unknown."""
     pieces = features.processor.encode(text)[: features.length]
     names = [features.processor.id_to_piece(p) for p in pieces]

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Picture, Request
+from lstm_apps.application import Application, Data, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError
-from lstm_apps.features import Arrays, Run
+from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, proportion, resamples
 from lstm_apps.nlp.sentiment import baselines
 from lstm_apps.nlp.sentiment.data import LAYOUT, Sentence, read_sentences
@@ -125,7 +125,7 @@ class Sentiment(Application):
             "member_scores": keras.losses.Huber(),
         }
 
-    def score(self, features: TextFeatures, data: Data, run: Run) -> Scores:
+    def score(self, features: TextFeatures, data: Data, run: ModelFunction) -> Scores:
         found = features.opinions(run, [s.text for s in data.test])
         other = None
         if reviews := self._reviews(data):
@@ -168,7 +168,7 @@ class Sentiment(Application):
         }
         return found if other is None else {**found, ELSEWHERE.name: proportion(other)}
 
-    def pictures(self, features: TextFeatures, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: TextFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.nlp.sentiment.plots import saliency, scores_against_people
 
         found = features.opinions(run, [s.text for s in data.test])

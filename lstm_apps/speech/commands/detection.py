@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_apps.features import Run
+from lstm_apps.features import ModelFunction
 from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores
 from lstm_apps.speech.commands.augment import noise
 from lstm_apps.speech.commands.data import Recording
@@ -54,7 +54,7 @@ def long_recording(recordings: list[Recording], rate: int, seed: int = 0) -> Lon
     return LongRecording(np.concatenate(pieces).astype(np.float32), rate, words)
 
 
-def spikes(features: KeywordFeatures, recording: LongRecording, run: Run) -> np.ndarray:
+def spikes(features: KeywordFeatures, recording: LongRecording, run: ModelFunction) -> np.ndarray:
     """What the spotter says of each frame of it, (frames, 1 + words)."""
     whole = len(recording.samples) - len(recording.samples) % features.spectrogram.hop
     return run({"waveform": recording.samples[None, :whole]})["frames"][0]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_apps.application import Picture
+from lstm_apps.application import Plot
 from lstm_apps.speech.commands.detection import LongRecording, match, operating_points
 from lstm_apps.speech.commands.features import KeywordFeatures, Spikes
 
 
-def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str]) -> Picture:
+def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str]) -> Plot:
     """Which word was taken for which."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -21,10 +21,10 @@ def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str])
         spoken, heard, labels=list(words), ax=axis, cmap="Blues", colorbar=False, xticks_rotation="vertical"
     )
     axis.set(xlabel="heard", ylabel="spoken")
-    return Picture("Words spoken and heard", "Recordings of the test part.", figure)
+    return Plot("words", "Words spoken and recognised", "Recordings of the test part.", figure)
 
 
-def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Picture:
+def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Plot:
     """The probabilities of words along a long recording."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     sound, probability = figure.subplots(2, 1, sharex=True)
@@ -39,12 +39,15 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     for event in Spikes(features).push(frames):
         probability.text(event["time"], event["probability"], event["word"])
     probability.set(ylabel="probability", xlabel="s", ylim=(0, 1.15))
-    return Picture(
-        "A stream of sound", "Words where they are spoken (shaded), and where they are found.", figure
+    return Plot(
+        "stream",
+        "A stream of sound",
+        "Words where they are spoken (shaded), and where they are found.",
+        figure,
     )
 
 
-def detection_curve(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Picture:
+def detection_curve(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Plot:
     """Hits against false alarms, over thresholds."""
     points = operating_points(features, recording, frames)
     hits, alarms = match(recording, Spikes(features).push(frames))
@@ -60,7 +63,8 @@ def detection_curve(features: KeywordFeatures, recording: LongRecording, frames:
     axis.plot(alarms / recording.hours, hits / len(recording.words), "o", color="C1", label=label)
     axis.set(xlabel="false alarms an hour", ylabel="share of words found", ylim=(0, 1.05))
     axis.legend(loc="lower right")
-    return Picture(
+    return Plot(
+        "false-alarms",
         "Hits and false alarms",
         "All words of the test part with pauses and noise, then noise alone. One event a word.",
         figure,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_apps.application import Application, Data, Picture, Request
+from lstm_apps.application import Application, Data, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features import Arrays, Run
+from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.features.mel import LogMel
 from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, proportion
 from lstm_apps.speech.commands import baselines, detection
@@ -206,18 +206,18 @@ class SpeechCommands(Application):
         asked = found["memory"][right] if right.any() else found["memory"]
         layer.fit(np.concatenate(vectors), np.concatenate(words), asked)
 
-    def score(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+    def score(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         alone = self.score_alone(features, data, run)
         if ACCURACY.name in alone:
             return alone
         return {ACCURACY.name: _accuracy(data, self._heard(features, data, run)), **alone}
 
-    def score_alone(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+    def score_alone(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         once = features.as_spoken()
         metric = ACCURACY if features == once else AS_SPOKEN
         return {metric.name: _accuracy(data, self._heard(once, data, run))}
 
-    def score_stream(self, features: KeywordFeatures, data: Data, run: Run) -> Scores:
+    def score_stream(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         long = detection.long_recording(data.test, features.rate)
         return detection.score(features, long, detection.spikes(features, long, run))
 
@@ -227,12 +227,12 @@ class SpeechCommands(Application):
         ):
             yield name, {ACCURACY.name: _accuracy(data, words)}
 
-    def _heard(self, features: KeywordFeatures, data: Data, run: Run) -> np.ndarray:
+    def _heard(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> np.ndarray:
         """The word of each recording of the test part, as the model has it."""
         found = features.probabilities(run, [r.read(features.rate) for r in data.test])
         return np.array(features.words)[found.argmax(axis=1)]
 
-    def pictures(self, features: KeywordFeatures, data: Data, run: Run) -> list[Picture]:
+    def plots(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.speech.commands.plots import confusion, detection_curve, spikes_over_time
 
         found = self._heard(features, data, run).tolist()

@@ -1,4 +1,4 @@
-"""What the pictures of a sentiment model say."""
+"""What the plots of a sentiment model say."""
 
 import numpy as np
 

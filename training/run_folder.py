@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lstm_apps import registry
 from lstm_apps.application import Application, Data
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """The folder of one training.
 
     config.json      what was asked for, where the data came from, on what machine
@@ -27,13 +27,15 @@ class Run:
     model.keras      the model of the best epoch
     history.csv      losses by epoch
     metrics.json     metric -> model, baselines (test part)
-    report.html      pictures and tables
+    report.html      plots and tables
     model.onnx, model.tflite, export.json    after an export: the files, and what was measured of them
     checkpoint/      where an interrupted training goes on
     tensorboard/     logs for TensorBoard
+    data.parquet     the table, where it was a DataFrame
     """
 
     folder: Path
+    TABLE: ClassVar[str] = "data.parquet"  # of a training on a DataFrame
     _loaded: dict[str, Data] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -57,7 +59,7 @@ class Run:
         return self.checkpoint / "state.json"
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: Path) -> Self:
         """An existing run; a folder that is none is an InputError."""
         run = cls(Path(folder))
         if not run.config_file.is_file():
