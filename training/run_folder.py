@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from lstm_apps import registry
 from lstm_apps.application import Application, Data
 from lstm_apps.errors import InputError, first_line
-from lstm_apps.features import Features, from_json, to_json
+from lstm_apps.features import Features, from_json, parts, to_json
 from training.config import Config
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RunFolder:
     """The folder of one training.
 
     config.json      what was asked for, where the data came from, on what machine
-    features.json    the fitted features
+    features.json    the fitted features, and features.*.bin what of them is bytes
     model.keras      the model of the best epoch
     history.csv      losses by epoch
     metrics.json     metric -> model, baselines (test part)
@@ -89,7 +89,9 @@ class RunFolder:
 
     @property
     def features(self) -> Features:
-        return from_json(read_json(self.folder / "features.json"))
+        files = self.folder.glob("features.*.bin")
+        binary = {file.name.split(".")[1]: file.read_bytes() for file in files}
+        return from_json(read_json(self.folder / "features.json"), binary)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -162,6 +164,8 @@ class RunFolder:
         self.write_features(features)
 
     def write_features(self, features: Features) -> None:
+        for name, part in parts(features).items():
+            _write_bytes(self.folder / f"features.{name}.bin", part)
         write_json(self.folder / "features.json", to_json(features))
 
 
@@ -183,6 +187,10 @@ def write_json(path: Path, data: Any) -> None:
     """Write beside and rename, so that a crash leaves the old file or the new one. Strict JSON: NaN and
     infinity are a ValueError."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    _write_bytes(path, (text + "\n").encode())
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
+    partial.write_bytes(content)
     os.replace(partial, path)

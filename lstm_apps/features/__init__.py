@@ -11,7 +11,9 @@ from lstm_apps import registry
 from lstm_apps.features.options import Options
 
 Arrays = dict[str, np.ndarray]
-ModelFunction = Callable[[Arrays], Arrays]
+# A model, in Keras or as a file: `run(inputs)`, or of a generator `run(inputs, graph="encoder")`, gives arrays
+# by name for arrays by name.
+ModelFunction = Callable[..., Arrays]
 
 
 class Features(Protocol):
@@ -32,26 +34,32 @@ class Features(Protocol):
     def about(self) -> dict[str, Any]:
         """What a person must know who uses the model: labels, rates, columns."""
 
-    def to_dict(self) -> dict: ...
+    def to_dict(self) -> dict:
+        """What `from_dict` takes: JSON data and, at the top level, bytes."""
 
     @classmethod
     def from_dict(cls, data: dict) -> Self: ...
 
 
 def to_json(features: Features) -> dict:
-    """`features` as JSON data that `from_json` reads back."""
-    return {"kind": features.kind, **features.to_dict()}
+    """`features` as JSON data that `from_json` reads back, with its `parts` if it has any."""
+    data = {name: value for name, value in features.to_dict().items() if not isinstance(value, bytes)}
+    return {"kind": features.kind, **data}
 
 
-def from_json(data: dict) -> Features:
-    """The features that `to_json` described.
+def parts(features: Features) -> dict[str, bytes]:
+    """What of `features` is bytes, such as a vocabulary, by name: it travels beside the JSON data."""
+    return {name: value for name, value in features.to_dict().items() if isinstance(value, bytes)}
+
+
+def from_json(data: dict, parts: Mapping[str, bytes] | None = None) -> Features:
+    """The features that `to_json` and `parts` described.
 
     Raises:
         InputError, KeyError, TypeError, ValueError: They are none that could be.
     """
-    data = dict(data)
-    kind = data.pop("kind", "")
-    features = registry.features(kind).from_dict(data)
+    data = {**data, **(parts or {})}
+    features = registry.features(data.pop("kind", "")).from_dict(data)
     _check_types(features, type(features))
     return features
 

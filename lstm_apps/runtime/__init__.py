@@ -11,7 +11,8 @@ from typing import Any
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json
 from lstm_apps.features.options import Options, checked
-from lstm_apps.runtime.engines import Stream, is_step, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream, is_step
 
 __all__ = ["Model", "Stream", "load"]
 
@@ -28,13 +29,13 @@ class Model:
     def __init__(self, path: str | Path):
         self.engine = open_engine(path, only_sealed=True)
         metadata = self.engine.metadata
-        if not metadata:
+        if "features" not in metadata:
             raise ModelFileError(
-                f"{path} carries no lstm-apps metadata: it was not exported from a run. "
+                f"{path} contains no preprocessing: it was not exported from a run. "
                 "`lstm_apps.runtime.engines.open_engine` runs it on arrays."
             )
         try:
-            self._features = from_json(metadata["features"])
+            self._features = from_json(metadata["features"], self.engine.attachments)
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
             if not all(isinstance(self.info[name], str) for name in ("application", "notice", "unit")):
                 raise TypeError("its application, notice and unit are no texts")

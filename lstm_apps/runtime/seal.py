@@ -13,7 +13,7 @@ KEY = b"lstm_apps_sha256"
 _HEX = 64
 _ENTRY = b"\x0a" + bytes([len(KEY)]) + KEY + b"\x12" + bytes([_HEX])
 _START = b"\x72" + bytes([len(_ENTRY) + _HEX]) + _ENTRY  # field 14 of ModelProto
-_LENGTH = len(_START) + _HEX
+LENGTH = len(_START) + _HEX
 
 
 def sealed(content: bytes) -> bytes:
@@ -23,9 +23,9 @@ def sealed(content: bytes) -> bytes:
 
 def check_seal(content: bytes) -> bool:
     """Whether a file has a seal; one that does not fit is a ModelFileError."""
-    if content[-_LENGTH:-_HEX] != _START:
+    if content[-LENGTH:-_HEX] != _START:
         return False
-    if content[-_HEX:] != _digest(content[:-_LENGTH]):
+    if content[-_HEX:] != _digest(content[:-LENGTH]):
         raise ModelFileError("the file is damaged: it is not what was exported.")
     return True
 
