@@ -11,7 +11,7 @@ from lstm_apps import registry
 from lstm_apps.features.options import Options
 
 Arrays = dict[str, np.ndarray]
-# A model, in Keras or as a file: `run(inputs)`, or of a generator `run(inputs, graph="encoder")`, gives arrays
+# A model, in Keras or as a file: `run(inputs)`, of a generator `run(inputs, graph="encoder")`, gives arrays
 # by name for arrays by name.
 ModelFunction = Callable[..., Arrays]
 
