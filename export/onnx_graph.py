@@ -1,7 +1,7 @@
 """What is done to an ONNX graph once it has been converted."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -20,6 +20,16 @@ def fix_captures(graph: onnx.GraphProto, captures) -> None:
     for value in [v for v in graph.input if v.name in outside]:
         graph.input.remove(value)
         graph.initializer.append(numpy_helper.from_array(outside[value.name].numpy(), value.name))
+
+
+def complete_shapes(graph: onnx.GraphProto, outputs: Mapping[str, tf.Tensor]) -> None:
+    """Give outputs the rank and sizes that they had in TensorFlow, where the converter lost them."""
+    for value in graph.output:
+        tensor = value.type.tensor_type
+        if value.name in outputs and not tensor.HasField("shape"):
+            shape = outputs[value.name].shape
+            if shape.rank is not None:
+                value.CopyFrom(helper.make_tensor_value_info(value.name, tensor.elem_type, list(shape)))
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
