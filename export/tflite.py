@@ -20,6 +20,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from export.signature import Signature, Weights, weights
+from export.states import cell_peaks, unread_cells, unrolled
 from export.tflite_graph import (
     BIASES,
     CELL_STATE,
@@ -47,7 +48,6 @@ from export.tflite_graph import (
 )
 from export.tflite_quantize import calibrated, with_small_weights
 from export.trace import is_zero, known_operators, lstms_by, refusal, tables_of
-from export.unread import unread_cells
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.layers import LSTM, kernels
 from lstm_apps.layers.gates import Gates, Variant, lstm_gates
@@ -59,6 +59,7 @@ FUSED_NAMES = (FUSED,)
 LOOPS = ("WHILE",)
 # Steps of a chunk of a stream that stand one after the other in the file; more are a loop.
 UNROLLED = 32
+_CELL = "lstm_cell_{}"  # the name of a cell state, by the place of its layer among the runs
 QUANTIZE = ("dynamic", "int8", "int16x8")
 _ACTIVATIONS = {
     keras.activations.tanh: schema.ActivationFunctionType.TANH,
@@ -74,7 +75,8 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
         quantize: None, "dynamic" (int8 weights), "int8" or "int16x8" (int16 activations, int8 weights).
         representative: The model with the data on which ranges of activations are measured.
     """
-    marked: list[tuple[LSTM, Weights]] = []  # the layers that left a stand-in, once a trace
+    # The layers that left a stand-in, once a trace, and their places among the runs of all LSTMs.
+    marked: list[tuple[LSTM, Weights, int]] = []
     specs = signature.specs(signature.static_shape)
     layers = signature.model._flatten_layers()
     may_be_read = any(getattr(layer, "return_state", False) for layer in layers)
@@ -91,11 +93,11 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
         fusible = unread and _expressible(layer) and all(map(is_zero, initial_state))
         one_example = sequences.shape[0] == 1  # not so where a reshape made more sequences of one
         if fusible and one_example and (mask is None or signature.right_padded):
-            marked.append((layer, weights(layer)))
+            marked.append((layer, weights(layer), len(runs) - 1))
             return _sequence(layer, sequences, mask, number=len(marked))
         steps = sequences.shape[1]
         if (steps == 1 and mask is None) or (signature.chunk is not None and steps <= UNROLLED):
-            return _unrolled(layer, sequences, initial_state, mask)
+            return unrolled(layer, sequences, initial_state, mask)
         return kernels.scan(layer, sequences, initial_state, mask, training)
 
     module = tf.Module()
@@ -114,7 +116,8 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
     elif quantize is not None:
         float_engine = TFLiteEngine(pack(_with_reset(unpack(pack(model)))))
         calls = list(representative.calls(float_engine))
-        model = calibrated(model, calls, quantize)
+        peaks = cell_peaks(representative) if marked else []
+        model = calibrated(model, calls, quantize, {_CELL.format(run): p for run, p in enumerate(peaks)})
     return pack(_with_reset(_with_outputs_apart(model)))
 
 
@@ -174,22 +177,6 @@ def operators(content: bytes) -> Counter:
     """How many operators of each type the file has, in all its subgraphs."""
     model = unpack(content)
     return Counter(operator_name(model, op) for graph in model.subgraphs for op in graph.operators)
-
-
-def _unrolled(layer, sequences, initial_state, mask):
-    """The cell itself, once a step: operators that may be integer, where a loop may not."""
-    times = range(sequences.shape[1])
-    states, outputs = list(initial_state), []
-    last = tf.zeros((sequences.shape[0], layer.cell.output_size), sequences.dtype)
-    for t in reversed(times) if layer.go_backwards else times:
-        output, after = layer.cell(sequences[:, t], states)
-        if mask is not None:
-            valid = mask[:, t, None]
-            after = [tf.where(valid, new, old) for new, old in zip(after, states, strict=True)]
-            output = tf.where(valid, output, tf.zeros_like(last) if layer.zero_output_for_mask else last)
-        states, last = list(after), output
-        outputs.append(output)
-    return last, tf.stack(outputs, axis=1), states
 
 
 def _sequence(layer, sequences, mask, number: int):
@@ -253,7 +240,7 @@ def _expressible(layer) -> bool:
     return able and not cell.zoneout
 
 
-def _completed(model, marked: list[tuple[LSTM, Weights]]):
+def _completed(model, marked: list[tuple[LSTM, Weights, int]]):
     """Give each LSTM operator what its layer has."""
     for graph, op in lstms_of(model):
         number = int(floats_of(model, graph, op.inputs[BIASES])[0])
@@ -296,7 +283,7 @@ def _with_reset(model):
     return model
 
 
-def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
+def _complete(model, graph, op, layer: LSTM, weights: Weights, run: int) -> None:
     """Put a layer in place of a stand-in: the operator's 24 inputs and its options."""
 
     def constants(array: np.ndarray, blocks: int = 4) -> list[int]:
@@ -316,8 +303,8 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
     if weights.gain is not None:
         inputs[GAINS:PLACES] = constants(weights.gain)
         model.operatorCodes[op.opcodeIndex].version = 3  # the first that has it
-    inputs[HIDDEN_STATE] = add_variable(graph, layer.cell.output_size)
-    inputs[CELL_STATE] = add_variable(graph, layer.units)
+    inputs[HIDDEN_STATE] = add_variable(graph, f"lstm_hidden_{run}", layer.cell.output_size)
+    inputs[CELL_STATE] = add_variable(graph, _CELL.format(run), layer.units)
     op.inputs = inputs
     options = op.builtinOptions
     options.cellClip = layer.cell.cell_clip or 0.0

@@ -69,9 +69,10 @@ def add_constant(model, graph, array: np.ndarray) -> int:
     return index
 
 
-def add_variable(graph, size: int) -> int:
+def add_variable(graph, name: str, size: int) -> int:
     """A new tensor (1, size) that keeps its content."""
-    index = add_tensor(graph, "lstm_state", (1, size))
+    index = add_tensor(graph, name, (1, size))
+    graph.tensors[index].name = name
     graph.tensors[index].isVariable = True
     return index
 

@@ -28,8 +28,9 @@ from lstm_apps.features import Arrays
 _WEIGHTED = (FUSED, "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 
 
-def calibrated(model, calls: list[Arrays], quantize: str):
-    """The model in integers, "int8" or "int16x8", by the ranges that the calls reach."""
+def calibrated(model, calls: list[Arrays], quantize: str, peaks: dict[str, float]):
+    """The model in integers, "int8" or "int16x8", by the ranges that the calls reach; `peaks` are those of
+    the cell states by the names of their tensors, of which the calibrator sees the last step alone."""
     if len(model.subgraphs) > 1:  # it writes a broken file, or ends the process
         raise InputError("The TFLite quantizer takes no loops; quantize='dynamic' does.")
     if quantize == "int16x8" and lstms_of(model):
@@ -50,9 +51,13 @@ def calibrated(model, calls: list[Arrays], quantize: str):
     except (RuntimeError, ValueError) as error:
         raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}") from error
     quantized = unpack(bytes(content))
-    for graph, op in lstms_of(quantized):
-        cell = graph.tensors[op.inputs[CELL_STATE]].quantization
-        cell.scale = np.clip(cell.scale, 2.0**-15, 2.0**-9)  # the kernel knows cells of up to 1, 2, ... 64
+    # The quantizer keeps the operators' order, not the tensors' names.
+    names = [g.tensors[op.inputs[CELL_STATE]].name for g, op in lstms_of(model)]
+    for (graph, op), name in zip(lstms_of(quantized), names, strict=True):
+        state = graph.tensors[op.inputs[CELL_STATE]]
+        # The kernel knows cells of up to 1, 2, ... 64.
+        exponent = np.ceil(np.log2(max(peaks[name], 1e-9)))
+        state.quantization.scale = np.array([2.0 ** np.clip(exponent - 15, -15, -9)], np.float32)
         _keep_own_scale(quantized, graph, op)
     return quantized
 
