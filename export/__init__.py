@@ -23,7 +23,7 @@ from export.signature import Signature, functional
 from export.step import StepSignature
 from export.trace import exporting
 from export.verify import ExportReport, ParityError
-from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.errors import InputError, ModelFileError, unknown_name
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, open_engine
 from lstm_apps.runtime.seal import sealed
 
@@ -221,12 +221,17 @@ def _checked_file(
 
         def check(content: bytes) -> verify.Parity:
             beside.write_bytes(content)
-            engine = open_engine(beside)
             try:
+                engine = open_engine(beside)
                 return verify.worst(
                     verify.check(partial(signature.run, engine), wanted, tolerances)
                     for signature, wanted in zip(signatures, expected, strict=True)
                 )
+            except ModelFileError as error:  # of a file that it does not know yet, and is gone then
+                raise InputError(
+                    f"The runtime of {form.NAME} does not take what the converter made of the model: "
+                    + str(error).replace(f"{beside}: ", "")
+                ) from error
             except ParityError as error:
                 raise ParityError(" ".join([str(error), signatures[0].hint]).strip()) from error
 

@@ -55,12 +55,6 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
         quantize: None, or "int8": weights in int8, activations quantized as they come.
         representative: Not needed here.
     """
-    for layer in signature.model._flatten_layers():
-        if isinstance(layer, keras.layers.TimeDistributed) and layer.input.shape[1] is None:
-            raise InputError(
-                f"Layer {layer.name} is distributed over an axis of any length, which the converter to ONNX "
-                "does not know: give that axis a length."
-            )
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
     keras_model = signature.model
     scans = Scans(partial(_converted, of=keras_model))
@@ -102,6 +96,8 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
     scans.fill_in(model)
     onnx_graph.join_directions(model.graph)
     onnx_graph.drop_unused(model.graph)
+    expected = signature.expected()
+    onnx_graph.complete_shapes(model.graph, {name: array.ndim for name, array in expected.items()})
     onnx_graph.name_axes(model.graph)
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -133,8 +129,6 @@ def _converted(
     if unknown := {name for name in types if not onnx.defs.has(name)} - {PLACEHOLDER}:
         raise InputError(refusal("ONNX", of, concrete.graph, unknown))
     onnx_graph.fix_captures(model.graph, concrete.graph.captures)
-    if isinstance(concrete.structured_outputs, dict):
-        onnx_graph.complete_shapes(model.graph, concrete.structured_outputs)
     return model
 
 

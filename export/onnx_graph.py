@@ -22,14 +22,13 @@ def fix_captures(graph: onnx.GraphProto, captures) -> None:
         graph.initializer.append(numpy_helper.from_array(outside[value.name].numpy(), value.name))
 
 
-def complete_shapes(graph: onnx.GraphProto, outputs: Mapping[str, tf.Tensor]) -> None:
-    """Give outputs the rank and sizes that they had in TensorFlow, where the converter lost them."""
+def complete_shapes(graph: onnx.GraphProto, ranks: Mapping[str, int]) -> None:
+    """Give outputs their number of axes, where the converter lost it; without one the file is invalid."""
     for value in graph.output:
         tensor = value.type.tensor_type
-        if value.name in outputs and not tensor.HasField("shape"):
-            shape = outputs[value.name].shape
-            if shape.rank is not None:
-                value.CopyFrom(helper.make_tensor_value_info(value.name, tensor.elem_type, list(shape)))
+        if value.name in ranks and not tensor.HasField("shape"):
+            axes = [None] * ranks[value.name]
+            value.CopyFrom(helper.make_tensor_value_info(value.name, tensor.elem_type, axes))
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:

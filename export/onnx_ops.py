@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import tf2onnx
 from tf2onnx.onnx_opset.controlflow import Select
+from tf2onnx.onnx_opset.tensor import OneHot
 
 
 def _where(context, node, name, args) -> None:
@@ -57,8 +58,30 @@ def _log1p(x, one, make):
     return "Where", [make("Less", x, one), small, log]
 
 
+def _one_hot(context, node, name, args) -> None:
+    """Numbers compared with all that they may be: the converter's own node is wrong for long integers."""
+    depth = context.get_node_by_output(node.input[1])
+    if not depth.is_const() or node.get_attr_value("axis", -1) != -1:
+        OneHot.version_13(context, node)
+        return
+    known = np.arange(int(depth.get_tensor_value()), dtype=np.int64)
+    indices, _, on, off = node.input
+    outputs = list(node.output)
+    shape, dtype = context.get_shape(outputs[0]), context.get_dtype(outputs[0])
+    context.remove_node(node.name)
+    constants = [
+        context.make_const(tf2onnx.utils.make_name("one_hot"), array).output[0]
+        for array in (np.array([-1], np.int64), known)
+    ]
+    long = context.make_node("Cast", [indices], attr={"to": onnx.TensorProto.INT64}).output[0]
+    column = context.make_node("Unsqueeze", [long, constants[0]]).output[0]
+    equal = context.make_node("Equal", [column, constants[1]]).output[0]
+    context.make_node("Where", [equal, on, off], outputs=outputs, shapes=[shape], dtypes=[dtype])
+
+
 HANDLERS: dict[str, tuple] = {
     "SelectV2": (_where, []),
+    "OneHot": (_one_hot, []),
     "Erfc": (_of_one(_erfc), []),
     "Expm1": (_of_one(_expm1), []),
     "Log1p": (_of_one(_log1p), []),

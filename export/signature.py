@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -46,7 +47,8 @@ class Signature:
             keras.KerasTensor(t.shape, t.dtype, name=o.name)
             for t, o in zip(model.inputs, own.inputs, strict=True)
         ]
-        if isinstance(output := model.output, dict) and all(map(keras.ops.is_tensor, output.values())):
+        output, tensor = model.output, keras.KerasTensor
+        if isinstance(output, dict) and all(isinstance(t, tensor) for t in output.values()):
             self.output_names = [str(name) for name in sorted(output)]
         else:
             self.output_names = [f"output_{i}" for i in range(len(model.outputs))]
@@ -107,6 +109,10 @@ class Signature:
 
     def expected(self) -> Arrays:
         """What Keras computes for the sample inputs."""
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> Arrays:
         return self._by_keras(self.inputs[n] for n in self.input_names)
 
     def _by_keras(self, inputs: Iterable[np.ndarray]) -> Arrays:
@@ -116,9 +122,9 @@ class Signature:
         except InputError:
             raise
         except Exception as error:  # whatever a layer says of what it was not made for
-            made_up, instead = ("made up for it", ": give real ones, inputs=") if self._made_up else ("", "")
+            made_up, instead = (" made up for it", ": give real ones, inputs=") if self._made_up else ("", "")
             says = re.sub(r"\{\{.*?\}\}\s*", "", first_line(error))
-            raise InputError(f"The model does not run on the inputs {made_up}({says}){instead}.") from error
+            raise InputError(f"The model does not run on the inputs{made_up} ({says}){instead}.") from error
         found = {n: keras.ops.convert_to_numpy(t) for n, t in tensors.items()}
         for name, array in found.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -9,6 +9,9 @@ import tensorflow as tf
 from export.signature import Signature
 from export.trace import PLACEHOLDER, lstms_by
 
+# Steps of a chunk of a stream that a file has one after the other; more are a loop.
+UNROLLED = 32
+
 
 def unrolled(layer, sequences, initial_state, mask, see: Callable[[list[Any]], None] | None = None):
     """A kernel that runs the cell itself, once a step: operators that may be integer, where a loop may not.

@@ -20,7 +20,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from export.signature import Signature, Weights, weights
-from export.states import cell_peaks, unread_cells, unrolled
+from export.states import UNROLLED, cell_peaks, unread_cells, unrolled
 from export.tflite_graph import (
     BIASES,
     CELL_STATE,
@@ -57,8 +57,6 @@ ENDING = ".tflite"
 NAME = "TFLite"
 FUSED_NAMES = (FUSED,)
 LOOPS = ("WHILE",)
-# Steps of a chunk of a stream that stand one after the other in the file; more are a loop.
-UNROLLED = 32
 _CELL = "lstm_cell_{}"  # the name of a cell state, by the place of its layer among the runs
 QUANTIZE = ("dynamic", "int8", "int16x8")
 _ACTIVATIONS = {

@@ -7,6 +7,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize import calibrator
 
 from export.spectrogram import spectrogram
+from export.states import UNROLLED
 from export.tflite_graph import (
     BIASES,
     CELL_STATE,
@@ -32,9 +33,12 @@ def calibrated(model, calls: list[Arrays], quantize: str, peaks: dict[str, float
     """The model in integers, "int8" or "int16x8", by the ranges that the calls reach; `peaks` are those of
     the cell states by the names of their tensors, of which the calibrator sees the last step alone."""
     if len(model.subgraphs) > 1:  # it writes a broken file, or ends the process
-        raise InputError("The TFLite quantizer takes no loops; quantize='dynamic' does.")
+        raise InputError(
+            "The TFLite quantizer takes no loops: quantize='dynamic' does, and a chunk of a stream of at "
+            f"most {UNROLLED} steps has none."
+        )
     if quantize == "int16x8" and lstms_of(model):
-        raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
+        raise InputError("The LSTM operator has no int16x8 form: export a step of a stream, with step=True.")
     (graph,) = model.subgraphs
     for _, op in lstms_of(model):  # the calibrator notes the ranges inside the operator here
         op.intermediates = [add_tensor(graph, "lstm_range", [0]) for _ in range(5)]

@@ -69,12 +69,14 @@ def exporting() -> Iterator[None]:
 @contextmanager
 def known_operators() -> Iterator[None]:
     """Inside the `with` block, `argmax` and `argmin` are TensorFlow's, for Keras's own tell -0.0 from 0.0 by
-    its bits; and what is looked up in a table of integers is found by comparing, without a table. The
-    exporters know neither."""
+    its bits; what is looked up in a table of integers is found by comparing, without a table; and a
+    `TimeDistributed` over an axis of any length is its layer on all steps as one batch, without a loop. The
+    exporters know nothing of the others."""
     with (
         _instead(_largest, _by_operator(tf.argmax)),
         _instead(_smallest, _by_operator(tf.argmin)),
         _instead(_tables, _by_comparing),
+        _instead(_distributed, _as_one_batch),
     ):
         yield
 
@@ -131,8 +133,10 @@ _others: ContextVar[Callable | None] = ContextVar("other_recurrent_layers", defa
 _contexts: ContextVar[Callable | None] = ContextVar("left_contexts", default=None)
 _scopes: ContextVar[Callable | None] = ContextVar("name_scopes", default=None)
 _largest: ContextVar[Callable | None] = ContextVar("argmax", default=None)
+_distributed: ContextVar[Callable | None] = ContextVar("time_distributed", default=None)
 _tables: ContextVar[Callable | None] = ContextVar("tables", default=None)
 _smallest: ContextVar[Callable | None] = ContextVar("argmin", default=None)
+_step_by_step = keras.layers.TimeDistributed.call
 _lookup = tf.lookup.StaticHashTable.lookup
 _MOST_KEYS = 10_000  # of a table: each is a comparison
 keras_loop = keras.layers.RNN.inner_loop
@@ -151,6 +155,7 @@ def _open(cls: Any, method: str, variable: ContextVar[Callable | None]) -> None:
     """Let `variable`, where it is set, stand in for a method, or for a module's function."""
     usual = getattr(cls, method)
 
+    @functools.wraps(usual)
     def either(self, *args: Any, **kwargs: Any) -> Any:
         return (variable.get() or usual)(self, *args, **kwargs)
 
@@ -162,6 +167,7 @@ _open(keras.layers.GRU, "inner_loop", _others)
 _open(keras.layers.RNN, "inner_loop", _others)
 _open(LeftContext, "prepend", _contexts)
 _open(keras.Layer, "_open_name_scope", _scopes)
+_open(keras.layers.TimeDistributed, "call", _distributed)
 _open(tf.lookup.StaticHashTable, "lookup", _tables)
 _open(backend.numpy, "argmax", _largest)
 _open(backend.numpy, "argmin", _smallest)
@@ -187,6 +193,23 @@ def _note_inside(call: Callable) -> Callable:
 
 
 keras.layers.TimeDistributed.call = _note_inside(keras.layers.TimeDistributed.call)
+
+
+def _as_one_batch(layer: keras.layers.TimeDistributed, inputs, training=None, mask=None):
+    if inputs.shape[1] is not None:
+        return _step_by_step(layer, inputs, training=training, mask=mask)
+
+    def merged(x: tf.Tensor) -> tf.Tensor:
+        flat = tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0))
+        return tf.ensure_shape(flat, (None, *x.shape[2:]))
+
+    given = {"training": training} if layer.layer._call_has_training_arg else {}
+    if layer.layer._call_has_mask_arg and mask is not None:
+        given["mask"] = merged(mask)
+    outputs = layer.layer.call(merged(inputs), **given)
+    both = tf.shape(inputs)[:2]
+    split = tf.reshape(outputs, tf.concat([both, tf.shape(outputs)[1:]], axis=0))
+    return tf.ensure_shape(split, (*inputs.shape[:2], *outputs.shape[1:]))
 
 
 def _by_comparing(table: tf.lookup.StaticHashTable, keys, name=None) -> tf.Tensor:
