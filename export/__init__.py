@@ -146,13 +146,12 @@ def _export(
         raise InputError("A step file takes what comes, step by step: it has no lengths.")
     with exporting():
         model = functional(model)
-        for tensors, what in ((model.inputs, "Input"), (model.outputs, "Output")):
-            for tensor in tensors:
-                if tensor.dtype == "string":
-                    raise InputError(
-                        f"{what} {tensor.name!r} is of type string, which no {form.NAME} file takes: "
-                        "export the part between strings, or the whole by to_saved_model."
-                    )
+        for tensor in model.inputs:
+            if tensor.dtype == "string":
+                raise InputError(
+                    f"Input {tensor.name!r} is of type string, which no {form.NAME} file takes: export the "
+                    "part behind the strings, or the whole by to_saved_model."
+                )
         return _checked_file(
             form,
             model,

@@ -24,7 +24,7 @@ from export.onnx_ops import HANDLERS
 from export.onnx_scan import Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
-from export.trace import PLACEHOLDER, is_zero, known_operators, lstms_by, refusal
+from export.trace import PLACEHOLDER, is_zero, known_operators, lstms_by, refusal, tracing
 from lstm_apps.errors import InputError, first_line
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
@@ -116,7 +116,7 @@ def _converted(
     converter does not know."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     traced = tf.function(function, input_signature=specs, autograph=False)
-    with known_operators():
+    with known_operators(), tracing():
         concrete = traced.get_concrete_function()
     try:
         model, _ = tf2onnx.convert.from_function(

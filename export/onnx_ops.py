@@ -58,6 +58,25 @@ def _log1p(x, one, make):
     return "Where", [make("Less", x, one), small, log]
 
 
+def _bucketize(context, node, name, args) -> None:
+    """How many of the boundaries a number has reached."""
+    bounds = np.array(node.get_attr_value("boundaries"), np.float32)
+    outputs, x = list(node.output), node.input[0]
+    shape, dtype = context.get_shape(outputs[0]), context.get_dtype(outputs[0])
+    context.remove_node(node.name)
+    last, bounds = (
+        context.make_const(tf2onnx.utils.make_name("bucketize"), array).output[0]
+        for array in (np.array([-1], np.int64), bounds)
+    )
+    x = context.make_node("Cast", [x], attr={"to": onnx.TensorProto.FLOAT}).output[0]
+    column = context.make_node("Unsqueeze", [x, last]).output[0]
+    reached = context.make_node("GreaterOrEqual", [column, bounds]).output[0]
+    ones = context.make_node("Cast", [reached], attr={"to": dtype}).output[0]
+    context.make_node(
+        "ReduceSum", [ones, last], attr={"keepdims": 0}, outputs=outputs, shapes=[shape], dtypes=[dtype]
+    )
+
+
 def _one_hot(context, node, name, args) -> None:
     """Numbers compared with all that they may be: the converter's own node is wrong for long integers."""
     depth = context.get_node_by_output(node.input[1])
@@ -81,6 +100,7 @@ def _one_hot(context, node, name, args) -> None:
 
 HANDLERS: dict[str, tuple] = {
     "SelectV2": (_where, []),
+    "Bucketize": (_bucketize, []),
     "OneHot": (_one_hot, []),
     "Erfc": (_of_one(_erfc), []),
     "Expm1": (_of_one(_expm1), []),

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from export import arguments, samples, verify
 from export.signature import Signature, functional
-from export.trace import exporting, lstms_by, tables_of
+from export.trace import exporting, lstms_by, tables_of, tracing
 from export.verify import ExportReport
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
@@ -81,6 +81,7 @@ def _saved(
         raw = {name: tf.constant(a) for name, a in inputs.items()}
         inputs = preprocess(**raw)
     signature = Signature(model, inputs)
+    signature.check_arguments()
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
     # One function for both signatures: its weights are constants of the file.
     call = tf.function(signature.call, input_signature=specs, autograph=False)
@@ -95,7 +96,7 @@ def _saved(
     module.preprocess = preprocess  # what it holds is saved with it
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         beside = Path(folder) / "new"
-        with lstms_by(kernels.scan):
+        with lstms_by(kernels.scan), tracing():
             concrete = {name: traced.get_concrete_function() for name, (traced, _) in calls.items()}
             module.tables = tables_of(signature.model, call.get_concrete_function().graph)
             tf.saved_model.save(module, str(beside), signatures=concrete)

@@ -1,5 +1,6 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
+import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export import samples, verify
-from export.trace import masks_seen_by
+from export.trace import masks_seen_by, safe_name
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import Engine
@@ -73,6 +74,15 @@ class Signature:
             theirs = own.call(keras.tree.pack_sequence_as(own.input, given), training=False)
             wanted = {n: _widened(keras.ops.convert_to_numpy(t)) for n, t in self._outputs(theirs).items()}
             verify.check(lambda: expected, wanted, verify.tolerances_of(wanted, "float16"))
+
+    def check_arguments(self) -> None:
+        """InputError if an input has a name that no signature of TensorFlow can have."""
+        for name in self.input_names:
+            if safe_name(name) != name or keyword.iskeyword(name):
+                raise InputError(
+                    f"{name!r} names an input; TensorFlow's signatures take no name that is a word of "
+                    "Python's or begins with other than a letter or digit."
+                )
 
     @property
     def input_names(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from export.signature import Signature
-from export.trace import PLACEHOLDER, lstms_by
+from export.trace import PLACEHOLDER, lstms_by, tracing
 
 # Steps of a chunk of a stream that a file has one after the other; more are a loop.
 UNROLLED = 32
@@ -66,7 +66,7 @@ def unread_cells(call: Callable[..., Any], specs: list[tf.TensorSpec]) -> set[in
         last = outputs[:, -1]
         return last, outputs, [last, tf.ensure_shape(cell, (batch, layer.units))]
 
-    with lstms_by(note):
+    with lstms_by(note), tracing():
         graph = tf.function(call, input_signature=specs, autograph=False).get_concrete_function().graph
     # One inside a loop of the graph is in a graph of its own, of which nothing is known here.
     unread = {_number(op) for op in graph.get_operations() if op.type == PLACEHOLDER}

@@ -32,6 +32,7 @@ class StepSignature(Signature):
             shorter than two chunks, of which the second shows whether the first is remembered.
     """
 
+    chunk: int
     hint = "In a stream only LSTM and LeftContext layers remember what came before a chunk."
 
     def __init__(self, model: keras.Model, inputs: Any, chunk: int, right_padded: bool = False):

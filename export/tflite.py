@@ -47,7 +47,7 @@ from export.tflite_graph import (
     unpack,
 )
 from export.tflite_quantize import calibrated, with_small_weights
-from export.trace import is_zero, known_operators, lstms_by, refusal, tables_of
+from export.trace import is_zero, known_operators, lstms_by, refusal, tables_of, tracing
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.layers import LSTM, kernels
 from lstm_apps.layers.gates import Gates, Variant, lstm_gates
@@ -75,6 +75,7 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
     """
     # The layers that left a stand-in, once a trace, and their places among the runs of all LSTMs.
     marked: list[tuple[LSTM, Weights, int]] = []
+    signature.check_arguments()
     specs = signature.specs(signature.static_shape)
     layers = signature.model._flatten_layers()
     may_be_read = any(getattr(layer, "return_state", False) for layer in layers)
@@ -103,7 +104,7 @@ def convert(signature: Signature, quantize: str | None, representative: Signatur
     with tempfile.TemporaryDirectory() as folder, known_operators():
         unread_states = unread_cells(signature.call, specs) if may_be_read else set()
         # Only a saved model keeps the functions apart; a frozen graph would inline them.
-        with lstms_by(stand_in):
+        with lstms_by(stand_in), tracing():
             graph = module.call.get_concrete_function().graph
             module.tables = tables_of(signature.model, graph)
             tf.saved_model.save(module, folder, signatures={"serving_default": module.call})

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras.src import backend
 
+from lstm_apps.errors import InputError, first_line
 from lstm_apps.layers import LeftContext, kernels
 
 
@@ -23,17 +24,22 @@ def lstms_by(kernel: kernels.Kernel, others: kernels.Kernel | None = None) -> It
 
     def alone(layer, sequences, initial_state, mask, training=False):
         with _instead(_others, None):  # a loop of Keras's that the kernel runs is no other layer
-            return kernel(layer, sequences, initial_state, mask, training)
+            return kernel(layer, _floats(layer, sequences), initial_state, mask, training)
 
     def keras_lstm(layer, sequences, initial_state, mask, training=False):
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         return alone(_as_ours(layer), sequences, initial_state, mask, training)
 
     def keras_other(layer, sequences, initial_state, mask, training=False):
-        return others(layer, sequences, initial_state, mask, training)
+        return others(layer, _floats(layer, sequences), initial_state, mask, training)
 
     with _instead(_lstms, keras_lstm), _instead(_others, keras_other), kernels.use_kernel(alone):
         yield
+
+
+def _floats(layer: Any, sequences: tf.Tensor) -> tf.Tensor:
+    """What a layer makes of integers, such as categories one-hot, in its first product."""
+    return sequences if sequences.dtype.is_floating else tf.cast(sequences, layer.compute_dtype)
 
 
 @contextmanager
@@ -64,6 +70,17 @@ def exporting() -> Iterator[None]:
     finally:
         if filtered:
             keras.config.enable_traceback_filtering()
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """What goes wrong in the `with` block, where a model becomes a graph, is an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # whatever a layer says of tensors without values
+        raise InputError(f"TensorFlow can make no graph of the model: {first_line(error)}") from error
 
 
 @contextmanager

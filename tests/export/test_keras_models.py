@@ -56,7 +56,6 @@ FUNCTIONS = {
     "log1p": lambda h: ops.log1p(ops.abs(h)),
     "expm1": ops.expm1,
     "argmax": lambda h: ops.argmax(h, -1),
-    "argmax of all": lambda h: ops.expand_dims(ops.argmax(h[0]), 0) + 0 * ops.argmax(h[:, :, 0], -1),
     "argmin": lambda h: ops.argmin(h, 1, keepdims=True),
     "values of top k": lambda h: ops.top_k(h, 2)[0],
     "indices of top k": lambda h: ops.top_k(h, 2)[1],

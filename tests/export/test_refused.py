@@ -177,6 +177,33 @@ def test_an_operator_that_a_format_has_not_is_named_with_its_layer(write, file, 
     assert list(tmp_path.iterdir()) == []
 
 
+class Peeks(keras.layers.Layer):
+    def call(self, x):
+        return x * float(keras.ops.convert_to_numpy(x).max())
+
+    def compute_output_spec(self, x):
+        return x
+
+
+def test_what_tensorflow_makes_no_graph_of_is_a_sentence(tmp_path):
+    x = keras.Input((7, 4), name="x")
+    model = keras.Model(x, Peeks()(LSTM(2)(x)))
+    forms = ((export.to_onnx, "m.onnx"), (export.to_tflite, "m.tflite"), (export.to_saved_model, "m"))
+    for write, file in forms:
+        with pytest.raises(InputError, match="TensorFlow can make no graph of the model"):
+            write(model, tmp_path / file)
+
+
+@pytest.mark.parametrize("name", ["_x", "-x", "class"])
+def test_names_that_tensorflow_has_not(name, tmp_path):
+    x = keras.Input((7, 4), name=name)
+    model = keras.Model(x, LSTM(2)(x))
+    export.to_onnx(model, tmp_path / "m.onnx")
+    for write, file in ((export.to_saved_model, "m"), (export.to_tflite, "m.tflite")):
+        with pytest.raises(InputError, match=f"'{name}' names an input"):
+            write(model, tmp_path / file)
+
+
 def test_a_file_that_its_runtime_does_not_take_is_a_sentence(tmp_path):
     x = keras.Input((6, 4))
     model = keras.Model(x, keras.ops.rfft(LSTM(6)(x))[0])  # LiteRT has it for powers of two

@@ -123,6 +123,7 @@ TABLES = {  # what makes numbers of integers -> whether ONNX and TFLite can, too
         lambda x: K.Embedding(9, 3)(K.IntegerLookup(vocabulary=[10, 20], num_oov_indices=3)(x)),
         True,
     ),
+    "ranges": (lambda x: K.Embedding(3, 3)(K.Discretization([8.0, 20.0])(x)), True),
     "categories": (lambda x: K.CategoryEncoding(40, output_mode="one_hot")(x), True),
 }
 
