@@ -17,12 +17,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import onnx, tflite, verify
+from export import arguments, onnx, samples, tflite, verify
 from export.saved_model import to_saved_model
-from export.signature import Signature
+from export.signature import Signature, functional
 from export.step import StepSignature
+from export.trace import exporting
 from export.verify import ExportReport, ParityError
-from lstm_apps.errors import InputError, first_line, unknown_name
+from lstm_apps.errors import InputError, ModelFileError, unknown_name
 from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, open_engine
 from lstm_apps.runtime.seal import sealed
 
@@ -46,10 +47,12 @@ def to_onnx(
         model: A functional or sequential model.
         path: The file to write; it appears, or changes, only once it has passed the check.
         quantize: None, or "int8": weights as int8, activations quantized as they come.
-        inputs: What to compare with Keras on: arrays by input name, or one array. Real ones are
-            best; by default random normal ones, or some of `representative_data`.
+        inputs: What to compare with Keras on: arrays by input name, or one array, or a generator or
+            `tf.data.Dataset` of such. Real ones are best; by default random normal ones (ids that the model
+            knows, right-padded where it masks), or some of `representative_data`.
         tolerance: Largest error allowed, in the outputs' unit; by default a part of their
-            spread, 1e-4 without quantization.
+            spread, 1e-4 without quantization. Outputs of integers and booleans must be equal, in all but such
+            a part of their values.
         right_padded: Whether all masks are of right-padded sequences: valid steps, then padding. Only
             then can a masked LSTM be the operator; it is wrong for other masks. By default a masked
             LSTM is a loop that is right for any.
@@ -63,9 +66,7 @@ def to_onnx(
         ParityError: The file's outputs differ from Keras's by more; no file is written.
         InputError: No model that can be exported, or no place to write to.
     """
-    return _export(
-        onnx, model, Path(path), quantize, None, inputs, tolerance, right_padded, step, (), metadata
-    )
+    return _export(onnx, model, path, quantize, None, inputs, tolerance, right_padded, step, (), metadata)
 
 
 def to_tflite(
@@ -88,10 +89,11 @@ def to_tflite(
 
     Args:
         quantize: None; "dynamic": weights as int8; "int8": activations too; "int16x8": activations as
-            int16, which only step models have. Inputs, outputs and operators without an integer form
-            stay float32.
-        representative_data: Real training examples, as `inputs`, on which the ranges of activations are
-            measured; by default `inputs`. "int8" and "int16x8" need one of them.
+            int16, which only steps and chunks of a stream have. Inputs, outputs and operators without an
+            integer form stay float32.
+        representative_data: Real training examples, as `inputs` or as TFLite's converter takes them, on
+            which the ranges of activations are measured; by default `inputs`. "int8" and "int16x8" need one
+            of them.
         lengths: Lengths of axis 1, shorter than that of `inputs`, for which the file has a signature
             `length_<n>` of its own, faster and with the same weights; each is checked.
 
@@ -100,7 +102,7 @@ def to_tflite(
     return _export(
         tflite,
         model,
-        Path(path),
+        path,
         quantize,
         representative_data,
         inputs,
@@ -115,6 +117,59 @@ def to_tflite(
 def _export(
     form: ModuleType,  # export.onnx or export.tflite
     model: keras.Model,
+    place: str | Path,
+    quantize: str | None,
+    representative_data: Any,
+    inputs: Any,
+    tolerance: float | None,
+    right_padded: bool,
+    step: bool | int,
+    lengths: Sequence[int],
+    metadata: Mapping[str, Any] | None,
+) -> ExportReport:
+    """Check the arguments."""
+    path = arguments.place_of(place)
+    if path.suffix != form.ENDING:
+        raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.")
+    if not isinstance(step, int | np.integer) or step < 0:
+        raise InputError(f"A chunk of {step!r} steps, expected a whole number.")
+    if not isinstance(right_padded, bool | np.bool):
+        raise InputError(f"right_padded is {right_padded!r}, expected True or False.")
+    arguments.check_lengths(lengths)
+    arguments.check_tolerance(tolerance)
+    arguments.check_metadata(metadata)
+    if quantize is not None and (not isinstance(quantize, str) or quantize not in form.QUANTIZE):
+        raise unknown_name("quantization", str(quantize), form.QUANTIZE)
+    if step and len(lengths):
+        raise InputError("A step file takes what comes, step by step: it has no lengths.")
+    with exporting():
+        model = functional(model)
+        for tensor in model.inputs:
+            if tensor.dtype == "string":
+                raise InputError(
+                    f"Input {tensor.name!r} is of type string, which no {form.NAME} file takes: export the "
+                    "part behind the strings, or the whole by to_saved_model."
+                )
+        return _checked_file(
+            form,
+            model,
+            path,
+            quantize,
+            representative_data,
+            inputs,
+            tolerance,
+            right_padded,
+            step,
+            lengths,
+            metadata,
+        )
+
+
+def _checked_file(
+    form: ModuleType,
+    model: keras.Model,
     path: Path,
     quantize: str | None,
     representative_data: Any,
@@ -126,34 +181,23 @@ def _export(
     metadata: Mapping[str, Any] | None,
 ) -> ExportReport:
     """Convert, write beside, check, rename."""
-    if path.suffix != form.ENDING:
-        raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}.")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder.")
-    if not isinstance(step, int | np.integer):
-        raise InputError(f"A chunk of {step} steps, expected a whole number.")
-    try:
-        json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The metadata are no JSON: {first_line(error)}") from error
-    if quantize not in (None, *form.QUANTIZE):
-        raise unknown_name("quantization", str(quantize), form.QUANTIZE)
-    if step and lengths:
-        raise InputError("A step file takes what comes, step by step: it has no lengths.")
+    # Once: a generator is used up by it.
+    if inputs is not None:
+        inputs = samples.given(inputs, model.inputs)
+    if representative_data is not None:
+        representative_data = samples.given(representative_data, model.inputs, "representative_data")
     if quantize in ("int8", "int16x8") and form is tflite and representative_data is None:
         if inputs is None:
             raise InputError(f"{quantize} is calibrated on real data: give representative_data.")
         representative_data = inputs
     if inputs is None and representative_data is not None:  # real data to compare on, too
-        inputs = _first(representative_data, 8)
+        inputs = {name: array[:8] for name, array in representative_data.items()}
 
     def with_data(data: Any, length: int | None = None) -> Signature:
         if step:
-            return StepSignature(model, data, int(step))
-        signature = Signature(model, data)
-        return signature if length is None else Signature(model, signature.cut(length))
+            return StepSignature(model, data, int(step), right_padded)
+        signature = Signature(model, data, right_padded)
+        return signature if length is None else Signature(model, signature.cut(length), right_padded)
 
     signatures = [with_data(inputs, n) for n in (None, *lengths)]
     representative = (
@@ -161,24 +205,34 @@ def _export(
         if representative_data is None
         else [with_data(representative_data, n) for n in (None, *lengths)]
     )
+    if quantize in ("int8", "int16x8"):
+        _check_same_shapes(signatures[0], representative[0])
     expected = [signature.expected() for signature in signatures]
     tolerances = verify.tolerances_of(expected[0], quantize, tolerance)
     contents = [
-        form.convert(signature, right_padded, quantize, data)
+        form.convert(signature, quantize, data)
         for signature, data in zip(signatures, representative, strict=True)
     ]
     content = contents[0]
-    if lengths:
+    if len(lengths):
         content = form.joined(contents, ["serving_default", *(f"length_{n}" for n in lengths)])
     with _beside(path) as beside:
 
         def check(content: bytes) -> verify.Parity:
             beside.write_bytes(content)
-            engine = open_engine(beside)
-            return verify.worst(
-                verify.check(partial(signature.run, engine), wanted, tolerances)
-                for signature, wanted in zip(signatures, expected, strict=True)
-            )
+            try:
+                engine = open_engine(beside)
+                return verify.worst(
+                    verify.check(partial(signature.run, engine), wanted, tolerances)
+                    for signature, wanted in zip(signatures, expected, strict=True)
+                )
+            except ModelFileError as error:  # of a file that it does not know yet, and is gone then
+                raise InputError(
+                    f"The runtime of {form.NAME} does not take what the converter made of the model: "
+                    + str(error).replace(f"{beside}: ", "")
+                ) from error
+            except ParityError as error:
+                raise ParityError(" ".join([str(error), signatures[0].hint]).strip()) from error
 
         parity = check(content)
         if metadata is not None:
@@ -206,9 +260,15 @@ def _export(
     )
 
 
-def _first(data: Any, count: int) -> Any:
-    """The first examples of arrays by input name, or of one array."""
-    return {name: a[:count] for name, a in data.items()} if isinstance(data, Mapping) else data[:count]
+def _check_same_shapes(signature: Signature, representative: Signature) -> None:
+    """InputError where a file of fixed sizes could not take what it is calibrated on."""
+    for name, array in signature.inputs.items():
+        other = representative.inputs[name].shape[1:]
+        if array.shape[1:] != other:
+            raise InputError(
+                f"Input {name!r} has shape {array.shape[1:]} in inputs and {other} in representative_data: "
+                "the file has one."
+            )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import logging
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from tf2onnx.onnx_opset.controlflow import Select
 
 from export import onnx_graph
-from export.onnx_scan import PLACEHOLDER, Scans
+from export.onnx_ops import HANDLERS
+from export.onnx_scan import Scans
 from export.signature import Signature, Weights, weights
 from export.spectrogram import spectrogram
-from export.trace import is_zero, lstms_by
+from export.trace import PLACEHOLDER, is_zero, known_operators, lstms_by, refusal, tracing
 from lstm_apps.errors import InputError, first_line
 
 # The oldest opset with all that is used here; every onnxruntime since 1.14 reads it.
 OPSET = 18
 ENDING = ".onnx"
+NAME = "ONNX"
 FUSED_NAMES = ("LSTM", "DynamicQuantizeLSTM")
 QUANTIZE = ("int8",)
 LOOPS = ("Loop", "Scan")
@@ -45,28 +47,20 @@ _ACTIVATIONS = {
 }
 
 
-def convert(
-    signature: Signature, right_padded: bool, quantize: str | None, representative: Signature
-) -> bytes:
+def convert(signature: Signature, quantize: str | None, representative: Signature) -> bytes:
     """The model as an ONNX file; batch and open time axes stay open.
 
     Args:
         signature: The model.
-        right_padded: Whether its masks are.
         quantize: None, or "int8": weights in int8, activations quantized as they come.
         representative: Not needed here.
     """
-    for layer in signature.model._flatten_layers():
-        if isinstance(layer, keras.layers.TimeDistributed) and layer.input.shape[1] is None:
-            raise InputError(
-                f"Layer {layer.name} is distributed over an axis of any length, which the converter to ONNX "
-                "does not know: give that axis a length."
-            )
     marked: dict[str, tuple] = {}  # token of a placeholder -> its layer and weights
-    scans = Scans(_converted)
+    keras_model = signature.model
+    scans = Scans(partial(_converted, of=keras_model))
 
     def placeholder(layer, sequences, initial_state, mask, training):
-        if not _expressible(layer) or (mask is not None and not right_padded):
+        if not _expressible(layer) or (mask is not None and not signature.right_padded):
             return scans.run(layer, sequences, initial_state, mask)
         token = f"lstm_{len(marked)}"
         marked[token] = layer, weights(layer), all(map(is_zero, initial_state))
@@ -98,55 +92,44 @@ def convert(
 
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
     with lstms_by(placeholder, scans.run):
-        model = _converted(signature.call, specs, {PLACEHOLDER: (write_node, [])})
+        model = _converted(signature.call, specs, keras_model, {PLACEHOLDER: (write_node, [])})
     scans.fill_in(model)
     onnx_graph.join_directions(model.graph)
     onnx_graph.drop_unused(model.graph)
+    expected = signature.expected()
+    onnx_graph.complete_shapes(model.graph, {name: array.ndim for name, array in expected.items()})
     onnx_graph.name_axes(model.graph)
     try:
         onnx.checker.check_model(model, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise InputError(
-            f"The converter to ONNX does not know an operator of the model: {first_line(error)}"
-        ) from error
+    except Exception as error:  # it has several classes of its own
+        raise InputError(f"The converter to ONNX fails on the model: {first_line(error)}") from error
     return model.SerializeToString() if quantize is None else _with_small_weights(model)
 
 
 def _converted(
-    function: Callable[..., Any], specs: list[tf.TensorSpec], handlers: dict[str, tuple] | None = None
+    function: Callable[..., Any],
+    specs: list[tf.TensorSpec],
+    of: keras.Model,
+    handlers: dict[str, tuple] | None = None,
 ) -> onnx.ModelProto:
-    """A function of tensors as an ONNX model; `handlers` write operators that the converter does not know."""
+    """A function of tensors, a part of a Keras model, as an ONNX model; `handlers` write operators that the
+    converter does not know."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it warns that it does not know placeholders
     traced = tf.function(function, input_signature=specs, autograph=False)
-    captures = traced.get_concrete_function().graph.captures
-    own: dict[str, tuple] = {"SelectV2": (_where_node, []), "Erfc": (_erfc_node, [])}
+    with known_operators(), tracing():
+        concrete = traced.get_concrete_function()
     try:
         model, _ = tf2onnx.convert.from_function(
-            traced, input_signature=specs, opset=OPSET, custom_op_handlers={**own, **(handlers or {})}
+            traced, input_signature=specs, opset=OPSET, custom_op_handlers={**HANDLERS, **(handlers or {})}
         )
-    except ValueError as error:
+    except Exception as error:  # the converter raises what it stumbles upon
         raise InputError(f"The converter to ONNX fails on the model: {first_line(error)}") from error
-    onnx_graph.fix_captures(model.graph, captures)
+    graphs = list(onnx_graph.all_graphs(model.graph))
+    types = {node.op_type for graph in graphs for node in graph.node if not node.domain}
+    if unknown := {name for name in types if not onnx.defs.has(name)} - {PLACEHOLDER}:
+        raise InputError(refusal("ONNX", of, concrete.graph, unknown))
+    onnx_graph.fix_captures(model.graph, concrete.graph.captures)
     return model
-
-
-def _where_node(context, node, name, args) -> None:
-    """A choice by `Where`: the converter's own products with zeros and ones are NaN where what is not chosen
-    is infinite. Of booleans onnxruntime has none."""
-    if context.get_dtype(node.output[0]) == onnx.TensorProto.BOOL:
-        Select.version_7(context, node)
-    else:
-        node.type = "Where"
-
-
-def _erfc_node(context, node, name, args) -> None:
-    """1 - erf(x), for exact GELU: the standard has no operator of the name."""
-    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
-    one = context.make_const(tf2onnx.utils.make_name("one"), np.ones((), np.float32)).output[0]
-    x, outputs = node.input[0], list(node.output)
-    context.remove_node(node.name)
-    erf = context.make_node("Erf", [x]).output[0]
-    context.make_node("Sub", [one, erf], outputs=outputs, shapes=[shape], dtypes=[dtype])
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:

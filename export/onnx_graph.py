@@ -1,7 +1,7 @@
 """What is done to an ONNX graph once it has been converted."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -20,6 +20,15 @@ def fix_captures(graph: onnx.GraphProto, captures) -> None:
     for value in [v for v in graph.input if v.name in outside]:
         graph.input.remove(value)
         graph.initializer.append(numpy_helper.from_array(outside[value.name].numpy(), value.name))
+
+
+def complete_shapes(graph: onnx.GraphProto, ranks: Mapping[str, int]) -> None:
+    """Give outputs their number of axes, where the converter lost it; without one the file is invalid."""
+    for value in graph.output:
+        tensor = value.type.tensor_type
+        if value.name in ranks and not tensor.HasField("shape"):
+            axes = [None] * ranks[value.name]
+            value.CopyFrom(helper.make_tensor_value_info(value.name, tensor.elem_type, axes))
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:

@@ -14,9 +14,8 @@ from onnx import helper
 
 from export.onnx_graph import all_graphs, read_by
 from export.signature import frozen
+from export.trace import PLACEHOLDER, keras_loop
 from lstm_apps.layers.kernels import Result
-
-PLACEHOLDER = "PyFuncStateless"  # TensorFlow's operator that can stand for anything
 
 
 class _Loop(NamedTuple):
@@ -42,7 +41,10 @@ class Scans:
         self._loops: dict[str, _Loop] = {}
 
     def run(self, layer, sequences, initial_state, mask, training=False) -> Result:
-        """A kernel, as those of `lstm_apps.layers.kernels`, for any layer of recurrence."""
+        """A kernel, as those of `lstm_apps.layers.kernels`, for any layer of recurrence over vectors; over
+        images Keras's loop."""
+        if len(sequences.shape) != 3:
+            return keras_loop(layer, sequences, initial_state, mask, training)
         states = tree.flatten(initial_state)
         batch, time, _ = sequences.shape
         units = getattr(layer.cell, "output_size", states[0].shape[-1])

@@ -14,14 +14,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export import verify
-from export.signature import Signature
-from export.trace import lstms_by
+from export import arguments, samples, verify
+from export.signature import Signature, functional
+from export.trace import exporting, lstms_by, tables_of, tracing
 from export.verify import ExportReport
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
-from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION, as_type, check_inputs
+from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 # The signature that takes what the Keras model takes, where preprocessing stands before the default one.
@@ -47,7 +47,8 @@ def to_saved_model(
             `tf.Module` where it holds resources, such as a vocabulary. The operations of a library, such
             as tensorflow-text, need its import, or its build of the server, where the model is loaded.
         inputs: What to compare with Keras on, as `export.to_onnx`; raw ones, by the names of
-            `preprocess`'s arguments, where that is given. Their axes stay open.
+            `preprocess`'s arguments, where that is given. Their axes stay open. A model that takes strings
+            itself needs some.
         tolerance: Largest error allowed; by default 1e-4 of the outputs' spread.
         metadata: JSON data, written to `assets.extra` with the parity that was measured.
 
@@ -55,18 +56,32 @@ def to_saved_model(
         ParityError: The saved model's outputs differ from Keras's by more; the folder stays as it was.
         InputError: No model that can be exported, or no place to write to.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}.")
+    path = arguments.place_of(path)
     if path.exists() and not (path / "saved_model.pb").is_file():
         raise InputError(f"{path} is there already, and is no SavedModel.")
+    arguments.check_tolerance(tolerance)
+    arguments.check_metadata(metadata)
     if preprocess is not None and not isinstance(inputs, dict):
         raise InputError("With preprocess, inputs are the raw ones by name.")
+    with exporting():
+        return _saved(functional(model), path, preprocess, inputs, tolerance, metadata)
+
+
+def _saved(
+    model: keras.Model,
+    path: Path,
+    preprocess: Callable[..., dict[str, tf.Tensor]] | None,
+    inputs: Any,
+    tolerance: float | None,
+    metadata: Mapping[str, Any] | None,
+) -> ExportReport:
+    """Write beside, check, rename."""
     raw: dict[str, tf.Tensor] = {}
     if preprocess is not None:
         raw = {name: tf.constant(a) for name, a in inputs.items()}
         inputs = preprocess(**raw)
     signature = Signature(model, inputs)
+    signature.check_arguments()
     specs = signature.specs(lambda t: (None, *t.shape[1:]))
     # One function for both signatures: its weights are constants of the file.
     call = tf.function(signature.call, input_signature=specs, autograph=False)
@@ -81,8 +96,9 @@ def to_saved_model(
     module.preprocess = preprocess  # what it holds is saved with it
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         beside = Path(folder) / "new"
-        with lstms_by(kernels.scan):
+        with lstms_by(kernels.scan), tracing():
             concrete = {name: traced.get_concrete_function() for name, (traced, _) in calls.items()}
+            module.tables = tables_of(signature.model, call.get_concrete_function().graph)
             tf.saved_model.save(module, str(beside), signatures=concrete)
         served = tf.saved_model.load(str(beside)).signatures
         error, tolerance = verify.worst(
@@ -144,15 +160,15 @@ class SavedModelEngine:
         served = self._model.signatures
         self._call = served[PREPROCESSED] if PREPROCESSED in served else served[DEFAULT]
         specs = self._call.structured_input_signature[1]
-        self._types = {name: spec.dtype for name, spec in specs.items()}
+        self._types = {name: spec.dtype.name for name, spec in specs.items()}
         self.inputs = {name: tuple(spec.shape) for name, spec in specs.items()}
         self.outputs = list(self._call.structured_outputs)
         extra = path / "assets.extra" / f"{METADATA_KEY}.json"
         self.metadata: dict[str, Any] = json.loads(extra.read_text()) if extra.is_file() else {}
 
     def run(self, inputs: Arrays) -> Arrays:
-        checked = check_inputs(inputs, self.inputs)
-        typed = {n: as_type(n, a, self._types[n].as_numpy_dtype) for n, a in checked.items()}
+        tensors = [keras.KerasTensor(s, self._types[n], name=n) for n, s in self.inputs.items()]
+        typed = samples.given(inputs, tensors)
         return _answer(self._call, {n: tf.constant(a) for n, a in typed.items()})
 
 

@@ -1,18 +1,21 @@
 """The tensors of a Keras model as named, flat inputs and outputs."""
 
+import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from export import verify
-from lstm_apps.errors import InputError
+from export import samples, verify
+from export.trace import masks_seen_by, safe_name
+from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import Engine, check_inputs
+from lstm_apps.runtime.engines import Engine
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -22,25 +25,22 @@ class Signature:
 
     Args:
         model: A functional or sequential model that has been built.
-        inputs: Sample inputs, by name, or one array for a model of one input; by default three
-            random examples in which sizes that the model leaves open are `open_size`.
+        inputs: Sample inputs, as `samples.given` takes them; by default three random examples in which
+            sizes that the model leaves open are `open_size`.
+        right_padded: Whether all masks are of right-padded sequences; checked on the samples.
+
+    Attributes:
+        chunk: Steps in a chunk of a stream; None: it is none.
     """
 
     open_size = 16  # of axes that the model leaves open, in inputs made up
+    chunk: int | None = None
+    # What to say of a file that differs from Keras, beside by how much.
+    hint = ""
 
-    def __init__(self, model: keras.Model, inputs: Any):
-        if isinstance(model, keras.Sequential) and model.built:
-            model = keras.Model(model.inputs, model.outputs)
-        if isinstance(model, keras.Sequential) or not getattr(model, "inputs", None):
-            raise InputError(
-                "The model has no defined inputs; build it as a functional or sequential model, "
-                "with keras.Input, before exporting it."
-            )
-        if any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
-            raise InputError(
-                "The model has a stateful layer, and a file forgets: build it with stateful=False; "
-                "step=True makes a stream of it."
-            )
+    def __init__(self, model: keras.Model, inputs: Any, right_padded: bool = False):
+        model = functional(model)
+        self.right_padded = right_padded
         own = model
         self.model = model = in_float32(own)
         # The inputs' names, shapes and types.
@@ -48,8 +48,8 @@ class Signature:
             keras.KerasTensor(t.shape, t.dtype, name=o.name)
             for t, o in zip(model.inputs, own.inputs, strict=True)
         ]
-        output = model.output
-        if isinstance(output, dict):
+        output, tensor = model.output, keras.KerasTensor
+        if isinstance(output, dict) and all(isinstance(t, tensor) for t in output.values()):
             self.output_names = [str(name) for name in sorted(output)]
         else:
             self.output_names = [f"output_{i}" for i in range(len(model.outputs))]
@@ -63,21 +63,26 @@ class Signature:
                 )
         if both := sorted({*self.input_names} & {*self.output_names}):
             raise InputError(f"{both[0]!r} names an input and an output: a file tells them apart by name.")
-        self.inputs = self._named(self._random() if inputs is None else inputs)
+        self._made_up = inputs is None
+        if inputs is None:
+            self.inputs = samples.made_up(model, self.tensors, self.open_size)
+        else:
+            self.inputs = samples.given(inputs, self.tensors)
         if model is not own:  # a layer may hold more than its weights say
+            expected = self._by_keras(self.inputs.values())
             given = list(map(tf.constant, self.inputs.values()))
             theirs = own.call(keras.tree.pack_sequence_as(own.input, given), training=False)
-            outputs = self._outputs(theirs).items()
-            wanted = {n: keras.ops.convert_to_numpy(t).astype("float32") for n, t in outputs}
-            tolerances = verify.tolerances_of(wanted, "float16")
-            verify.check(lambda: self._by_keras(self.inputs.values()), wanted, tolerances)
+            wanted = {n: _widened(keras.ops.convert_to_numpy(t)) for n, t in self._outputs(theirs).items()}
+            verify.check(lambda: expected, wanted, verify.tolerances_of(wanted, "float16"))
 
-    def _random(self) -> Arrays:
-        rng = np.random.default_rng(0)
-        shapes = {
-            t.name: (3, *(self.open_size if d is None else d for d in t.shape[1:])) for t in self.tensors
-        }
-        return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    def check_arguments(self) -> None:
+        """InputError if an input has a name that no signature of TensorFlow can have."""
+        for name in self.input_names:
+            if safe_name(name) != name or keyword.iskeyword(name):
+                raise InputError(
+                    f"{name!r} names an input; TensorFlow's signatures take no name that is a word of "
+                    "Python's or begins with other than a letter or digit."
+                )
 
     @property
     def input_names(self) -> list[str]:
@@ -90,26 +95,14 @@ class Signature:
 
     def cut(self, length: int) -> Arrays:
         """The sample inputs with so many steps; a longer length than they have is an InputError."""
+        if any(a.ndim < 2 for a in self.inputs.values()):
+            raise InputError("lengths are of axis 1, which not all inputs have.")
         steps = min(a.shape[1] for a in self.inputs.values())
-        if not isinstance(length, int | np.integer) or not 0 < length < steps:
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or not 0 < length < steps:
             raise InputError(
                 f"Length {length}, expected a whole one, shorter than the inputs, which have {steps} steps."
             )
         return {name: a[:, :length] for name, a in self.inputs.items()}
-
-    def _named(self, inputs: Any) -> Arrays:
-        if not isinstance(inputs, dict):
-            inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
-            if len(inputs) != len(self.tensors):
-                raise InputError(
-                    f"{len(inputs)} sample inputs, an array each; the model has {len(self.tensors)}."
-                )
-            inputs = dict(zip(self.input_names, inputs, strict=True))
-        if set(inputs) != set(self.input_names):
-            raise InputError(f"The inputs are {sorted(inputs)}, the model's {sorted(self.input_names)}.")
-        arrays = {t.name: keras.ops.convert_to_numpy(inputs[t.name]) for t in self.tensors}
-        checked = check_inputs(arrays, {t.name: (None, *t.shape[1:]) for t in self.tensors})
-        return {t.name: checked[t.name].astype(t.dtype) for t in self.tensors}
 
     def call(self, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model in inference on inputs in the order of `input_names`, its weights constants."""
@@ -120,17 +113,46 @@ class Signature:
         return self._outputs(output)
 
     def _outputs(self, output: Any) -> dict[str, tf.Tensor]:
-        if isinstance(output, dict):
+        if isinstance(output, dict) and set(output) == set(self.output_names):
             return {name: output[name] for name in self.output_names}
         return dict(zip(self.output_names, keras.tree.flatten(output), strict=True))
 
     def expected(self) -> Arrays:
         """What Keras computes for the sample inputs."""
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> Arrays:
         return self._by_keras(self.inputs[n] for n in self.input_names)
 
     def _by_keras(self, inputs: Iterable[np.ndarray]) -> Arrays:
-        found = Signature.call(self, *map(tf.constant, inputs))
-        return {n: keras.ops.convert_to_numpy(t) for n, t in found.items()}
+        try:
+            with masks_seen_by(_check_padding) if self.right_padded else nullcontext():
+                tensors = Signature.call(self, *map(tf.constant, inputs))
+        except InputError:
+            raise
+        except Exception as error:  # whatever a layer says of what it was not made for
+            made_up, instead = (" made up for it", ": give real ones, inputs=") if self._made_up else ("", "")
+            says = re.sub(r"\{\{.*?\}\}\s*", "", first_line(error))
+            raise InputError(f"The model does not run on the inputs{made_up} ({says}){instead}.") from error
+        found = {n: keras.ops.convert_to_numpy(t) for n, t in tensors.items()}
+        for name, array in found.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise InputError(self._not_finite(name))
+        return found
+
+    def _not_finite(self, output: str) -> str:
+        for variable in self.model.variables:
+            value = keras.ops.convert_to_numpy(variable)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                wrong = "NaN" if np.isnan(value).any() else "infinite"
+                return (
+                    f"The model's weight {variable.path} is {wrong}: train it again, or load other weights."
+                )
+        return (
+            f"The model's {output} is NaN or infinite in Keras, on the inputs that the file would be "
+            "compared on: give others, inputs=."
+        )
 
     def run(self, engine: Engine) -> Arrays:
         """What an exported file computes for them."""
@@ -149,6 +171,42 @@ class Signature:
         """A tensor's shape with batch one, open sizes as in the sample inputs."""
         sample = self.inputs[tensor.name].shape
         return (1, *(s if d is None else d for d, s in zip(tensor.shape[1:], sample[1:], strict=True)))
+
+
+def functional(model: Any) -> keras.Model:
+    """The model, where it is one that can be exported; otherwise an InputError."""
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs, model.outputs)
+    if isinstance(model, keras.Sequential) or not getattr(model, "inputs", None):
+        raise InputError(
+            "The model has no defined inputs; build it as a functional or sequential model, with "
+            "keras.Input, before exporting it: keras.Model(x, model(x)) with x = keras.Input(...) is one."
+        )
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            raise InputError(
+                f"Layer {layer.name} is stateful, and a file forgets: build the model with stateful=False "
+                "and give it the weights of this one; with step=True its file passes the states on."
+            )
+    return model
+
+
+def _check_padding(layer: Any, mask: Any) -> None:
+    """InputError if a step that is masked comes before one that is not."""
+    if mask is None:
+        return
+    valid = keras.ops.convert_to_numpy(mask).astype(bool)
+    wrong = (valid[:, 1:] & ~valid[:, :-1]).any(axis=1)
+    if wrong.any():
+        raise InputError(
+            f"right_padded=True, but in example {int(wrong.argmax())} of the inputs layer {layer.name} has a "
+            "masked step before a valid one: pad on the right, or leave right_padded out."
+        )
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """Floats of any width as float32."""
+    return array if array.dtype.kind in "iubOSU" else array.astype("float32")
 
 
 def in_float32(model: keras.Model) -> keras.Model:

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from export.signature import Signature
-from export.trace import contexts_by, lstms_by
-from lstm_apps.errors import InputError
+from export.trace import contexts_by, inside_a_step, keras_loop, lstms_by, safe_name
+from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
 from lstm_apps.runtime.engines import NEXT, Engine, Stream
@@ -20,21 +20,24 @@ from lstm_apps.runtime.engines import NEXT, Engine, Stream
 
 class StepSignature(Signature):
     """As `Signature`, for chunks along axis 1 of every input. The state inputs are called after their
-    layers, `<layer>_h` and `<layer>_c` of an LSTM, `<layer>_context` of a `LeftContext`, and the new states
-    the same with `_next` at the end.
+    layers, `<layer>_h` and `<layer>_c` of an LSTM, `<layer>_context` of a `LeftContext`, in letters that all
+    runtimes take, and the new states the same with `_next` at the end.
 
     Args:
-        model, inputs: As `Signature`; the inputs are whole sequences.
+        model, inputs, right_padded: As `Signature`; the inputs are whole sequences.
         chunk: Steps in a chunk.
 
     Raises:
-        InputError: A layer runs backwards in time; the inputs are shorter than two chunks, of which the
-            second shows whether the first is remembered.
+        InputError: A layer runs backwards in time, looks ahead, or is recurrent and no LSTM; the inputs are
+            shorter than two chunks, of which the second shows whether the first is remembered.
     """
 
-    def __init__(self, model: keras.Model, inputs: Any, chunk: int):
+    chunk: int
+    hint = "In a stream only LSTM and LeftContext layers remember what came before a chunk."
+
+    def __init__(self, model: keras.Model, inputs: Any, chunk: int, right_padded: bool = False):
         self.open_size = max(self.open_size, 3 * chunk)
-        super().__init__(model, inputs)
+        super().__init__(model, inputs, right_padded)
         time = min(a.shape[1] if a.ndim > 1 else 0 for a in self.inputs.values())
         if not 1 <= chunk <= time // 2:
             raise InputError(
@@ -52,22 +55,33 @@ class StepSignature(Signature):
 
     def _states(self) -> list[keras.KerasTensor]:
         """Two an LSTM, one a left context, in the order in which the layers run."""
+        _check_windows(self.model)
         found: list[keras.KerasTensor] = []
 
         def note(layer, kind: str, state) -> None:
-            name, taken = f"{layer.name}_{kind}", {t.name for t in found}
-            for again in itertools.count(2):  # a layer may run more than once
-                if name not in taken:
+            taken = {*self.input_names, *self.output_names, *(t.name for t in found)}
+            for again in itertools.count(1):  # a layer may run more than once, and others have its name
+                name = "_".join([safe_name(layer.name), *([str(again)] if again > 1 else []), kind])
+                if not taken & {name, f"{name}{NEXT}"}:
                     break
-                name = f"{layer.name}_{again}_{kind}"
             found.append(_tensor(name, tuple(state.shape[1:]), state.dtype.name))
 
         def note_lstm(layer, sequences, initial_state, mask, training):
+            if inside_a_step():
+                return kernels.scan(layer, sequences, initial_state, mask, training)
             if layer.go_backwards:
                 raise InputError(f"Layer {layer.name} runs backwards in time: it cannot be streamed.")
             for kind, state in zip("hc", initial_state, strict=True):
                 note(layer, kind, state)
             return kernels.scan(layer, sequences, initial_state, mask, training)
+
+        def check_other(layer, sequences, initial_state, mask, training):
+            if not inside_a_step():
+                raise InputError(
+                    f"Layer {layer.name} is a {type(layer).__name__}, whose state no stream passes on: of "
+                    "recurrent layers only LSTMs can be streamed."
+                )
+            return keras_loop(layer, sequences, initial_state, mask, training)
 
         def note_context(layer, x):
             before = tf.zeros_like(tf.repeat(x[:, :1], layer.steps, axis=1))
@@ -76,13 +90,14 @@ class StepSignature(Signature):
 
         first = [tf.constant(a[:1, : self.chunk]) for a in self.whole.values()]
         try:
-            with lstms_by(note_lstm), contexts_by(note_context):
+            with lstms_by(note_lstm, check_other), contexts_by(note_context):
                 super().call(*first)
         except InputError:
             raise
         except Exception as error:  # whatever a layer says of a length that it was not made for
             raise InputError(
-                f"The model does not run on {self.chunk} of its steps: it cannot be streamed."
+                f"The model does not run on {self.chunk} of its steps ({first_line(error)}): it cannot be "
+                "streamed."
             ) from error
         if not found:
             raise InputError("The model has no LSTM layer that could be streamed.")
@@ -94,6 +109,8 @@ class StepSignature(Signature):
         kernel = kernels.current()  # the exporter's
 
         def from_states(layer, sequences, initial_state, mask, training):
+            if inside_a_step():
+                return kernel(layer, sequences, initial_state, mask, training)
             given = [next(states), next(states)]
             last, outputs, new = kernel(layer, sequences, given, mask, training)
             after.extend(new)
@@ -144,6 +161,26 @@ class StepSignature(Signature):
             stream.push(chunk)
             for i in range(self.examples):
                 yield {name: a[i : i + 1] for name, a in inputs.items()}
+
+
+def _check_windows(model: keras.Model) -> None:
+    """InputError if a convolution makes up what came before a chunk, or what comes after it."""
+    kinds = keras.layers.Conv1D, keras.layers.DepthwiseConv1D, keras.layers.SeparableConv1D
+    inside = {
+        id(layer)
+        for distributed in model._flatten_layers()
+        if isinstance(distributed, keras.layers.TimeDistributed)
+        for layer in distributed._flatten_layers()
+    }
+    for layer in model._flatten_layers():
+        if not isinstance(layer, kinds) or layer.kernel_size[0] == 1 or id(layer) in inside:
+            continue
+        before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+        instead = f"put LeftContext({before}) before it, and give it padding='valid'."
+        if layer.padding == "causal":
+            raise InputError(f"Layer {layer.name} takes zeros for what came before a chunk: {instead}")
+        if layer.padding == "same":
+            raise InputError(f"Layer {layer.name} looks ahead (padding='same'): {instead}")
 
 
 def _tensor(name: str, shape: tuple[int | None, ...], dtype: str) -> keras.KerasTensor:

@@ -8,6 +8,7 @@ operator's full form of 24 inputs, which has peepholes, a projection and layer n
 tensors of its own that are set to zero before each run.
 """
 
+import re
 import tempfile
 import uuid
 from collections import Counter
@@ -17,12 +18,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from tensorflow.lite.python.convert import mlir_quantize
-from tensorflow.lite.python.optimize import calibrator
 
 from export.signature import Signature, Weights, weights
-from export.spectrogram import spectrogram
+from export.states import UNROLLED, cell_peaks, unread_cells, unrolled
 from export.tflite_graph import (
+    BIASES,
+    CELL_STATE,
+    FUSED,
+    GAINS,
+    HIDDEN_STATE,
+    INPUT_WEIGHTS,
+    PEEPHOLES,
+    PLACES,
+    PROJECTION,
+    RECURRENT_WEIGHTS,
     TYPES,
     add_constant,
     add_tensor,
@@ -31,74 +40,96 @@ from export.tflite_graph import (
     content_of,
     drop_unused,
     floats_of,
+    lstms_of,
     new_operator,
     operator_name,
     pack,
     unpack,
 )
-from export.trace import is_zero, lstms_by
-from lstm_apps.errors import InputError, first_line, last_line
-from lstm_apps.features import Arrays
+from export.tflite_quantize import calibrated, with_small_weights
+from export.trace import is_zero, known_operators, lstms_by, refusal, tables_of, tracing
+from lstm_apps.errors import InputError, first_line
 from lstm_apps.layers import LSTM, kernels
 from lstm_apps.layers.gates import Gates, Variant, lstm_gates
 from lstm_apps.runtime.engines import TFLiteEngine
 
 ENDING = ".tflite"
-FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+NAME = "TFLite"
 FUSED_NAMES = (FUSED,)
 LOOPS = ("WHILE",)
-# Places among the operator's 24 inputs (lstm_shared.h in TensorFlow Lite), four gates each:
-# input, forget, cell, output. There are three peepholes.
-_INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _PEEPHOLES, _BIASES = 1, 5, 9, 12
-_PROJECTION, _HIDDEN_STATE, _CELL_STATE, _GAINS, _PLACES = 16, 18, 19, 20, 24
+_CELL = "lstm_cell_{}"  # the name of a cell state, by the place of its layer among the runs
 QUANTIZE = ("dynamic", "int8", "int16x8")
-_WEIGHTED = (FUSED, "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 _ACTIVATIONS = {
     keras.activations.tanh: schema.ActivationFunctionType.TANH,
     keras.activations.relu: schema.ActivationFunctionType.RELU,
 }
 
 
-def convert(
-    signature: Signature, right_padded: bool, quantize: str | None, representative: Signature
-) -> bytes:
+def convert(signature: Signature, quantize: str | None, representative: Signature) -> bytes:
     """The model as a TFLite flatbuffer, batch one, sizes left open by the model as in the inputs.
 
     Args:
         signature: The model.
-        right_padded: Whether its masks are.
         quantize: None, "dynamic" (int8 weights), "int8" or "int16x8" (int16 activations, int8 weights).
         representative: The model with the data on which ranges of activations are measured.
     """
-    marked: list[tuple[LSTM, Weights]] = []  # the layers that left a stand-in, once a trace
+    # The layers that left a stand-in, once a trace, and their places among the runs of all LSTMs.
+    marked: list[tuple[LSTM, Weights, int]] = []
+    signature.check_arguments()
+    specs = signature.specs(signature.static_shape)
+    layers = signature.model._flatten_layers()
+    may_be_read = any(getattr(layer, "return_state", False) for layer in layers)
+    runs: list[Any] = []  # the layers that have run in this trace
+
+    def call(*flat):
+        runs.clear()
+        return signature.call(*flat)
 
     def stand_in(layer, sequences, initial_state, mask, training):
-        fusible = _expressible(layer) and all(map(is_zero, initial_state))
+        runs.append(layer)
+        # The operator keeps its last cell state to itself.
+        unread = not layer.return_state or len(runs) - 1 in unread_states
+        fusible = unread and _expressible(layer) and all(map(is_zero, initial_state))
         one_example = sequences.shape[0] == 1  # not so where a reshape made more sequences of one
-        if not (fusible and one_example) or (mask is not None and not right_padded):
-            return _loop(layer, sequences, initial_state, mask, training)
-        marked.append((layer, weights(layer)))
-        return _sequence(layer, sequences, mask, number=len(marked))
+        if fusible and one_example and (mask is None or signature.right_padded):
+            marked.append((layer, weights(layer), len(runs) - 1))
+            return _sequence(layer, sequences, mask, number=len(marked))
+        steps = sequences.shape[1]
+        if (steps == 1 and mask is None) or (signature.chunk is not None and steps <= UNROLLED):
+            return unrolled(layer, sequences, initial_state, mask)
+        return kernels.scan(layer, sequences, initial_state, mask, training)
 
-    specs = signature.specs(signature.static_shape)
     module = tf.Module()
-    module.call = tf.function(signature.call, input_signature=specs, autograph=False)
-    with tempfile.TemporaryDirectory() as folder:
+    module.call = tf.function(call, input_signature=specs, autograph=False)
+    with tempfile.TemporaryDirectory() as folder, known_operators():
+        unread_states = unread_cells(signature.call, specs) if may_be_read else set()
         # Only a saved model keeps the functions apart; a frozen graph would inline them.
-        with lstms_by(stand_in):
+        with lstms_by(stand_in), tracing():
+            graph = module.call.get_concrete_function().graph
+            module.tables = tables_of(signature.model, graph)
             tf.saved_model.save(module, folder, signatures={"serving_default": module.call})
-        try:
-            content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
-        except Exception as error:  # the converter raises its own and MLIR's errors
-            raise InputError(f"The TFLite converter refuses the model: {first_line(error)}") from error
+        content = _converted(folder, signature, graph)
     model = _completed(unpack(content), marked)
     if quantize == "dynamic":
-        model = _with_small_weights(model)
+        model = with_small_weights(model)
     elif quantize is not None:
         float_engine = TFLiteEngine(pack(_with_reset(unpack(pack(model)))))
         calls = list(representative.calls(float_engine))
-        model = _calibrated(model, calls, quantize)
+        peaks = cell_peaks(representative) if marked else []
+        model = calibrated(model, calls, quantize, {_CELL.format(run): p for run, p in enumerate(peaks)})
     return pack(_with_reset(_with_outputs_apart(model)))
+
+
+def _converted(folder: str, signature: Signature, graph: tf.Graph) -> bytes:
+    """The converter's file; what it does not know is an InputError without its trace."""
+    try:
+        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    except Exception as error:  # the converter raises its own and MLIR's errors
+        unknown = re.findall(r"'tf\.(\w+)' op", str(error))
+        if unknown:
+            raise InputError(refusal("TFLite", signature.model, graph, unknown)) from error
+        says = re.sub(r"loc\(.*?\):\s*|<unknown>:0:\s*", "", first_line(error))
+        raise InputError(f"The TFLite converter refuses the model: {says}") from error
 
 
 def joined(contents: list[bytes], names: list[str]) -> bytes:
@@ -147,16 +178,10 @@ def operators(content: bytes) -> Counter:
     return Counter(operator_name(model, op) for graph in model.subgraphs for op in graph.operators)
 
 
-def _loop(layer, sequences, initial_state, mask, training):
-    """What no operator computes: a loop, or the cell itself where there is one step."""
-    if sequences.shape[1] != 1 or mask is not None:
-        return kernels.scan(layer, sequences, initial_state, mask, training)
-    output, states = layer.cell(sequences[:, 0], initial_state)
-    return output, output[:, None], states
-
-
 def _sequence(layer, sequences, mask, number: int):
-    """A layer over its sequences, with a stand-in that the file's operator can be told by."""
+    """A layer over its sequences, with a stand-in that the file's operator can be told by. Its last cell
+    state, which nothing reads, is zeros."""
+    cell = tf.zeros((1, layer.units))
     lengths: Any = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     if layer.go_backwards and mask is None:
         sequences = tf.reverse(sequences, [1])
@@ -164,11 +189,11 @@ def _sequence(layer, sequences, mask, number: int):
         sequences = tf.reverse_sequence(sequences, lengths, seq_axis=1)
     outputs = _stand_in(sequences, layer.cell.output_size, number)
     if mask is None:
-        return outputs[:, -1], outputs, []
+        return outputs[:, -1], outputs, [outputs[:, -1], cell]
     # Right-padded: every valid step came first and saw no other.
     valid = tf.cast(tf.range(outputs.shape[1]) < lengths[:, None], outputs.dtype)[..., None]
     last = tf.gather(outputs, tf.maximum(lengths - 1, 0), axis=1, batch_dims=1)
-    last = last * valid[:, 0]
+    last = hidden = last * valid[:, 0]
     outputs = outputs * valid
     if layer.go_backwards:  # Keras gives the outputs in the order they were computed, padding first
         outputs = tf.reverse(tf.reverse_sequence(outputs, lengths, seq_axis=1), [1])
@@ -176,7 +201,7 @@ def _sequence(layer, sequences, mask, number: int):
         outputs = outputs + (1 - valid) * last[:, None]
     else:
         last = outputs[:, -1]
-    return last, outputs, []
+    return last, outputs, [hidden, cell]
 
 
 def _stand_in(sequences, units: int, number: int) -> tf.Tensor:
@@ -208,17 +233,16 @@ def _stand_in(sequences, units: int, number: int) -> tf.Tensor:
 
 
 def _expressible(layer) -> bool:
-    """Whether the operator computes this layer: no zoneout, and no state wanted at the end, because
-    the operator keeps that to itself."""
+    """Whether the operator computes this layer, which knows no zoneout."""
     cell = layer.cell
     able = cell.activation in _ACTIVATIONS and cell.recurrent_activation is keras.activations.sigmoid
-    return able and not cell.zoneout and not layer.return_state
+    return able and not cell.zoneout
 
 
-def _completed(model, marked: list[tuple[LSTM, Weights]]):
+def _completed(model, marked: list[tuple[LSTM, Weights, int]]):
     """Give each LSTM operator what its layer has."""
-    for graph, op in _lstms(model):
-        number = int(floats_of(model, graph, op.inputs[_BIASES])[0])
+    for graph, op in lstms_of(model):
+        number = int(floats_of(model, graph, op.inputs[BIASES])[0])
         _complete(model, graph, op, *marked[number - 1])
     drop_unused(model)
     return model
@@ -243,101 +267,6 @@ def _with_outputs_apart(model):
     return model
 
 
-def _lstms(model) -> list[tuple]:
-    """Every LSTM operator with its graph."""
-    return [(g, op) for g in model.subgraphs for op in g.operators if operator_name(model, op) == FUSED]
-
-
-def _calibrated(model, calls: list[Arrays], quantize: str):
-    """The model in integers, "int8" or "int16x8", by the ranges that the calls reach."""
-    if len(model.subgraphs) > 1:  # it writes a broken file, or ends the process
-        raise InputError("The TFLite quantizer takes no loops; quantize='dynamic' does.")
-    if quantize == "int16x8" and _lstms(model):
-        raise InputError("The LSTM operator has no int16x8 form: export a step model, with step=True.")
-    (graph,) = model.subgraphs
-    for _, op in _lstms(model):  # the calibrator notes the ranges inside the operator here
-        op.intermediates = [add_tensor(graph, "lstm_range", [0]) for _ in range(5)]
-    try:
-        ranges = calibrator.Calibrator(pack(model))
-        for call in calls:  # one by one: each from states of zero
-            measured = ranges.calibrate(lambda call=call: iter([call]))
-        if quantize == "int16x8":  # the newer quantizer gives activations a zero point here
-            content = ranges.calibrate_and_quantize(
-                lambda: iter(calls[-1:]), tf.float32, tf.float32, True, tf.int16
-            )
-        else:
-            content = mlir_quantize(bytes(measured), denylisted_nodes=_in_float(model, graph))
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"The TFLite quantizer refuses the model: {last_line(error)}") from error
-    quantized = unpack(bytes(content))
-    for graph, op in _lstms(quantized):
-        cell = graph.tensors[op.inputs[_CELL_STATE]].quantization
-        cell.scale = np.clip(cell.scale, 2.0**-15, 2.0**-9)  # the kernel knows cells of up to 1, 2, ... 64
-        _keep_own_scale(quantized, graph, op)
-    return quantized
-
-
-def _keep_own_scale(model, graph, lstm) -> None:
-    """An LSTM's output is its state: both in the scale that it needs, whatever scale a neighbour, like a
-    concatenation, imposed on the output."""
-    out = graph.tensors[lstm.outputs[0]]
-    hidden = graph.tensors[lstm.intermediates[-1]].quantization  # before a projection, if there is one
-    own = out.quantization if lstm.inputs[_PROJECTION] >= 0 else hidden
-    graph.tensors[lstm.inputs[_HIDDEN_STATE]].quantization = own
-    if (own.scale, own.zeroPoint) != (out.quantization.scale, out.quantization.zeroPoint):
-        index = add_tensor(graph, "lstm_output", out.shape, out.type)
-        graph.tensors[index].quantization = own
-        rescale = new_operator(model, "QUANTIZE", schema.QuantizeOptionsT(), [index], lstm.outputs[0])
-        lstm.outputs = [index]
-        graph.operators.insert(graph.operators.index(lstm) + 1, rescale)
-
-
-def _in_float(model, graph) -> set[str]:
-    """Outputs of the operators that stay float: all arithmetic but that with trained weights, so that
-    the cell of a step, a softmax or a mean loses nothing. What only moves numbers follows its neighbours."""
-    untouched = _spectrogram(model, graph)
-    return {
-        graph.tensors[t].name.decode()
-        for number, op in enumerate(graph.operators)
-        for t in op.outputs
-        if number in untouched or operator_name(model, op) not in _WEIGHTED
-    }
-
-
-def _spectrogram(model, graph) -> set[int]:
-    return spectrogram(
-        [(operator_name(model, op), op.inputs, op.outputs) for op in graph.operators], FUSED_NAMES
-    )
-
-
-def _with_small_weights(model):
-    """The matrices of LSTM and dense operators as int8 with one scale each."""
-    places = {FUSED: (*range(_INPUT_WEIGHTS, _BIASES), _PROJECTION), "FULLY_CONNECTED": (1,)}
-    for graph in model.subgraphs:
-        untouched = _spectrogram(model, graph)
-        for number, op in enumerate(graph.operators):
-            for place in () if number in untouched else places.get(operator_name(model, op), ()):
-                tensor = graph.tensors[op.inputs[place]] if op.inputs[place] >= 0 else None
-                if tensor is not None and model.buffers[tensor.buffer].data is not None:
-                    _make_small(model, tensor)
-    drop_unused(model)
-    return model
-
-
-def _make_small(model, tensor) -> None:
-    """A float constant as int8, its largest value 127; once, where two operators share it."""
-    if tensor.type != schema.TensorType.FLOAT32:
-        return
-    values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32)
-    scale = float(np.abs(values).max()) / 127 or 1.0
-    buffer = schema.BufferT()
-    buffer.data = np.round(values / scale).astype(np.int8).view(np.uint8)
-    model.buffers.append(buffer)
-    tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
-    tensor.quantization = schema.QuantizationParametersT()
-    tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
-
-
 def _with_reset(model):
     """Set the state of every LSTM operator to zero before it runs.
 
@@ -353,7 +282,7 @@ def _with_reset(model):
     return model
 
 
-def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
+def _complete(model, graph, op, layer: LSTM, weights: Weights, run: int) -> None:
     """Put a layer in place of a stand-in: the operator's 24 inputs and its options."""
 
     def constants(array: np.ndarray, blocks: int = 4) -> list[int]:
@@ -361,20 +290,20 @@ def _complete(model, graph, op, layer: LSTM, weights: Weights) -> None:
         parts = np.split(array, blocks, axis=-1)
         return [add_constant(model, graph, part.T.astype(np.float32, order="C")) for part in parts]
 
-    inputs = [-1] * _PLACES
+    inputs = [-1] * PLACES
     inputs[0] = op.inputs[0]
-    inputs[_INPUT_WEIGHTS:_RECURRENT_WEIGHTS] = constants(weights.kernel)
-    inputs[_RECURRENT_WEIGHTS:_PEEPHOLES] = constants(weights.recurrent_kernel)
-    inputs[_BIASES:_PROJECTION] = constants(weights.bias)
+    inputs[INPUT_WEIGHTS:RECURRENT_WEIGHTS] = constants(weights.kernel)
+    inputs[RECURRENT_WEIGHTS:PEEPHOLES] = constants(weights.recurrent_kernel)
+    inputs[BIASES:PROJECTION] = constants(weights.bias)
     if weights.peephole is not None:
-        inputs[_PEEPHOLES:_BIASES] = constants(weights.peephole.reshape(-1), 3)
+        inputs[PEEPHOLES:BIASES] = constants(weights.peephole.reshape(-1), 3)
     if weights.projection is not None:
-        inputs[_PROJECTION] = constants(weights.projection, 1)[0]
+        inputs[PROJECTION] = constants(weights.projection, 1)[0]
     if weights.gain is not None:
-        inputs[_GAINS:_PLACES] = constants(weights.gain)
+        inputs[GAINS:PLACES] = constants(weights.gain)
         model.operatorCodes[op.opcodeIndex].version = 3  # the first that has it
-    inputs[_HIDDEN_STATE] = add_variable(graph, layer.cell.output_size)
-    inputs[_CELL_STATE] = add_variable(graph, layer.units)
+    inputs[HIDDEN_STATE] = add_variable(graph, f"lstm_hidden_{run}", layer.cell.output_size)
+    inputs[CELL_STATE] = add_variable(graph, _CELL.format(run), layer.units)
     op.inputs = inputs
     options = op.builtinOptions
     options.cellClip = layer.cell.cell_clip or 0.0
@@ -385,7 +314,7 @@ def _reset(model, graph, lstm) -> list:
     """Operators that set the state of an LSTM to zero. They read the state: what reads constants alone
     is computed once, when the file is loaded."""
     found = []
-    for state in (lstm.inputs[_HIDDEN_STATE], lstm.inputs[_CELL_STATE]):
+    for state in (lstm.inputs[HIDDEN_STATE], lstm.inputs[CELL_STATE]):
         tensor = graph.tensors[state]
         if tensor.type == schema.TensorType.FLOAT32:
             found.append(new_operator(model, "ZEROS_LIKE", schema.ZerosLikeOptionsT(), [state], state))

@@ -4,6 +4,11 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+# Places among the operator's 24 inputs (lstm_shared.h in TensorFlow Lite), four gates each:
+# input, forget, cell, output. There are three peepholes.
+INPUT_WEIGHTS, RECURRENT_WEIGHTS, PEEPHOLES, BIASES = 1, 5, 9, 12
+PROJECTION, HIDDEN_STATE, CELL_STATE, GAINS, PLACES = 16, 18, 19, 20, 24
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 TYPES = {
     "float32": schema.TensorType.FLOAT32,
@@ -28,6 +33,11 @@ def operator_name(model, op) -> str:
     """As `schema.BuiltinOperator` has it, or a custom operator's own name."""
     code = model.operatorCodes[op.opcodeIndex]
     return code.customCode.decode() if code.customCode else _NAMES[code.builtinCode]
+
+
+def lstms_of(model) -> list[tuple]:
+    """Every LSTM operator with its graph."""
+    return [(g, op) for g in model.subgraphs for op in g.operators if operator_name(model, op) == FUSED]
 
 
 def floats_of(model, graph, tensor: int) -> np.ndarray:
@@ -59,9 +69,10 @@ def add_constant(model, graph, array: np.ndarray) -> int:
     return index
 
 
-def add_variable(graph, size: int) -> int:
+def add_variable(graph, name: str, size: int) -> int:
     """A new tensor (1, size) that keeps its content."""
-    index = add_tensor(graph, "lstm_state", (1, size))
+    index = add_tensor(graph, name, (1, size))
+    graph.tensors[index].name = name
     graph.tensors[index].isVariable = True
     return index
 

@@ -11,7 +11,8 @@ import numpy as np
 from lstm_apps.errors import ParityError
 from lstm_apps.features import Arrays
 
-# Part of the outputs' own size that an export may be off by.
+# Part of the outputs' own size that an export may be off by; of integers and booleans, the part that may
+# differ at all.
 RELATIVE_TOLERANCE = {None: 1e-4, "dynamic": 0.15, "int8": 0.25, "int16x8": 0.1, "float16": 0.25}
 
 
@@ -23,7 +24,9 @@ class ExportReport:
     size_bytes: int
     operators: Counter  # operator name -> how many
     fused: bool  # it has LSTM operators of the runtime, and no loop
-    max_abs_error: float  # against Keras on the inputs given, of the output that is nearest its tolerance
+    # Against Keras on the inputs given, of the output that is nearest its tolerance; of integers and
+    # booleans the share that differs.
+    max_abs_error: float
     tolerance: float  # of that output
 
 
@@ -43,10 +46,18 @@ def tolerances_of(
     expected: Arrays, quantize: str | None = None, tolerance: float | None = None
 ) -> dict[str, float]:
     """`tolerance` for each output; by default a part of its own spread, for what is small beside another
-    must be right too."""
-    if tolerance is not None:
-        return dict.fromkeys(expected, tolerance)
-    return {n: RELATIVE_TOLERANCE[quantize] * _size(a) for n, a in expected.items()}
+    must be right too. Of integers and booleans, which are right or wrong, the share that may differ."""
+
+    def of(array: np.ndarray) -> float:
+        if not _is_float(array):
+            return RELATIVE_TOLERANCE[quantize]
+        return RELATIVE_TOLERANCE[quantize] * _size(array) if tolerance is None else tolerance
+
+    return {name: of(array) for name, array in expected.items()}
+
+
+def _is_float(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f"
 
 
 def _size(outputs: np.ndarray) -> float:
@@ -71,12 +82,15 @@ def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, flo
         for name, want in expected.items():
             if found[name].shape != want.shape:
                 raise ParityError(f"{name} has shape {found[name].shape}, in Keras {want.shape}.")
-            difference = np.abs(found[name].astype(np.float64) - want)
-            error = float(np.max(np.where(np.isnan(difference), np.inf, difference)))
-            parities.append(Parity(error, tolerances[name]))
-            if not error <= tolerances[name]:
-                raise ParityError(
-                    f"The exported model's {name} is off by up to {error:.3g}, "
-                    f"tolerance {tolerances[name]:.3g}; nothing was written."
-                )
+            allowed = tolerances[name]
+            if not _is_float(want):
+                error = float(np.mean(found[name] != want))
+                says = f"differs in {error:.1%} of its values, {allowed:.2%} may"
+            else:
+                difference = np.abs(found[name].astype(np.float64) - want)
+                error = float(np.max(np.where(np.isnan(difference), np.inf, difference)))
+                says = f"is off by up to {error:.3g}, tolerance {allowed:.3g}"
+            parities.append(Parity(error, allowed))
+            if not error <= allowed:
+                raise ParityError(f"The exported model's {name} {says}; nothing was written.")
     return worst(parities)

@@ -66,6 +66,12 @@ def test_what_no_form_has_is_refused(write, file, operator, tmp_path):
     if write is export.to_tflite:
         with pytest.raises(InputError, match="a whole one"):
             write(sequential(LSTM(5), time=None), tmp_path / file, lengths=("4",))
+        for lengths, says in ((3, "a list of whole"), ("34", "a list of whole"), ((3, 3), "one twice")):
+            with pytest.raises(InputError, match=says):
+                write(sequential(LSTM(5), time=None), tmp_path / file, lengths=lengths)
+        number = keras.Sequential([keras.Input(()), keras.layers.Reshape((1, 1)), LSTM(2)])
+        with pytest.raises(InputError, match="axis 1"):
+            write(number, tmp_path / file, lengths=(3,))
         with pytest.raises(InputError, match="no lengths"):
             write(sequential(LSTM(5, return_sequences=True)), tmp_path / file, step=True, lengths=(3,))
     assert list(tmp_path.iterdir()) == []
@@ -116,6 +122,19 @@ def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
         ({"inputs": x[..., :2]}, "shape"),
         ({"inputs": x[0]}, "shape"),
         ({"inputs": x.tolist()}, "2 sample inputs"),
+        ({"inputs": x.astype(str)}, "expected numbers"),
+        ({"inputs": 3}, "shape"),
+        ({"inputs": iter(())}, "used up"),
+        ({"inputs": (x[:1] for _ in iter(int, 1))}, "more than 10000 batches"),
+        ({"inputs": lambda n: n}, "fails without arguments"),
+        ({"inputs": iter([x, x[:, :3]])}, "shape"),
+        ({"path": 3}, "expected the name"),
+        ({"tolerance": "1e-3"}, "number of 0 or more"),
+        ({"tolerance": float("nan")}, "number of 0 or more"),
+        ({"tolerance": -1}, "number of 0 or more"),
+        ({"right_padded": "no"}, "True or False"),
+        ({"quantize": ["int8"]}, "Unknown quantization"),
+        ({"metadata": [1]}, "expected a dict"),
         ({"metadata": {"a": np.float32(1)}}, "JSON"),
         ({"step": 2.5}, "whole number"),
         ({"step": 4}, "two chunks"),
@@ -131,18 +150,6 @@ def test_what_no_export_can_take_is_a_sentence(write, file, operator, tmp_path):
         write(model, tmp_path / file)
 
 
-def test_a_layer_over_an_axis_of_any_length_is_refused_where_it_would_be_wrong(tmp_path):
-    def model(length):
-        x = keras.Input((length, 6, 3))
-        return keras.Model(x, keras.layers.TimeDistributed(LSTM(4))(x))
-
-    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3)).astype("float32")
-    export.to_tflite(model(None), tmp_path / "m.tflite", inputs=x)
-    export.to_onnx(model(5), tmp_path / "m.onnx", inputs=x)
-    with pytest.raises(InputError, match="any length"):
-        export.to_onnx(model(None), tmp_path / "m.onnx", inputs=x)
-
-
 @each_form
 @pytest.mark.parametrize("chunk", [9, 16])
 def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator, chunk, tmp_path):
@@ -152,10 +159,62 @@ def test_a_step_that_forgets_is_found_whatever_its_length(write, file, operator,
         write(keras.Model(x, h), tmp_path / file, step=chunk)
 
 
-def test_what_the_converter_does_not_know_is_a_sentence(tmp_path):
+class InverseError(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.erfinv(0.9 * keras.ops.tanh(x))
+
+
+@each_form
+def test_an_operator_that_a_format_has_not_is_named_with_its_layer(write, file, operator, tmp_path):
     x = keras.Input((7, 4))
-    with pytest.raises(InputError, match="converter to ONNX"):
-        export.to_onnx(keras.Model(x, keras.ops.argmax(LSTM(5)(x), -1)), tmp_path / "m.onnx")
+    model = keras.Model(x, InverseError(name="inverse")(LSTM(5)(x)))
+    name = {"m.onnx": "ONNX", "m.tflite": "TFLite"}[file]
+    with pytest.raises(InputError) as error:
+        write(model, tmp_path / file)
+    assert str(error.value) == (
+        f"{name} has nothing for TensorFlow's Erfinv in layer inverse: export the model without it."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+class Peeks(keras.layers.Layer):
+    def call(self, x):
+        return x * float(keras.ops.convert_to_numpy(x).max())
+
+    def compute_output_spec(self, x):
+        return x
+
+
+def test_what_tensorflow_makes_no_graph_of_is_a_sentence(tmp_path):
+    x = keras.Input((7, 4), name="x")
+    model = keras.Model(x, Peeks()(LSTM(2)(x)))
+    forms = ((export.to_onnx, "m.onnx"), (export.to_tflite, "m.tflite"), (export.to_saved_model, "m"))
+    for write, file in forms:
+        with pytest.raises(InputError, match="TensorFlow can make no graph of the model"):
+            write(model, tmp_path / file)
+
+
+@pytest.mark.parametrize("name", ["_x", "-x", "class"])
+def test_names_that_tensorflow_has_not(name, tmp_path):
+    x = keras.Input((7, 4), name=name)
+    model = keras.Model(x, LSTM(2)(x))
+    export.to_onnx(model, tmp_path / "m.onnx")
+    for write, file in ((export.to_saved_model, "m"), (export.to_tflite, "m.tflite")):
+        with pytest.raises(InputError, match=f"'{name}' names an input"):
+            write(model, tmp_path / file)
+
+
+def test_a_file_that_its_runtime_does_not_take_is_a_sentence(tmp_path):
+    x = keras.Input((6, 4))
+    model = keras.Model(x, keras.ops.rfft(LSTM(6)(x))[0])  # LiteRT has it for powers of two
+    with pytest.raises(InputError, match="The runtime of TFLite does not take") as error:
+        export.to_tflite(model, tmp_path / "m.tflite")
+    assert "\n" not in str(error.value)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_a_layer_that_cannot_be_built_anew_is_refused_in_mixed_precision(tmp_path):
+    x = keras.Input((7, 4))
     twice = keras.layers.Lambda(lambda v: 2 * v, dtype="mixed_float16")
     half = keras.Model(x, twice(LSTM(5, dtype="mixed_float16")(x)))
     with pytest.raises(InputError, match="mixed precision"):
