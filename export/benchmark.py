@@ -20,8 +20,11 @@ from export.saved_model import SavedModelEngine
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import Stream, check_inputs, open_engine
-from training.fit import keras_run
+from lstm_apps.runtime.engines import OnnxEngine, TFLiteEngine, open_engine
+from lstm_apps.runtime.inputs import check_inputs
+from lstm_apps.runtime.metadata import MAIN
+from lstm_apps.runtime.stream import Stream
+from training.fit import model_function
 from training.run_folder import RunFolder
 
 ARENA = 64 << 20  # memory to try in, far more than a microcontroller has
@@ -43,7 +46,8 @@ class MicroEngine:
         from tflite_micro import runtime
 
         lite = open_engine(path)  # knows the names, of which a microcontroller has none
-        self.inputs, self.outputs, self.metadata = lite.inputs, lite.outputs, lite.metadata
+        self.graphs, self.metadata, self.attachments = lite.graphs, lite.metadata, lite.attachments
+        self.inputs, self.outputs = lite.inputs, lite.outputs
         if tflite.operators(path.read_bytes())["WHILE"]:
             raise ModelFileError("Not tried: TFLite Micro hangs in some loops.")
         self._order = _tensor_names(path)
@@ -54,7 +58,7 @@ class MicroEngine:
         total = re.search(r"Arena allocation total (\d+) bytes", said.stdout + said.stderr)
         self.arena_bytes = int(total[1]) if total else None
 
-    def run(self, inputs: Arrays) -> Arrays:
+    def run(self, inputs: Arrays, graph: str = MAIN) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         ins, outs = self._order
         rows = []
@@ -90,7 +94,8 @@ class NodeEngine:
     def __init__(self, path: Path, package: str):
         self._package = package
         known = open_engine(path)
-        self.inputs, self.outputs, self.metadata = known.inputs, known.outputs, known.metadata
+        self.graphs, self.metadata, self.attachments = known.graphs, known.metadata, known.attachments
+        self.inputs, self.outputs = known.inputs, known.outputs
         script = Path(__file__).with_name("node_engine.js")
         self._process = subprocess.Popen(
             ["node", str(script), str(path), package],
@@ -103,7 +108,7 @@ class NodeEngine:
         """End the process."""
         self._process.kill()
 
-    def run(self, inputs: Arrays) -> Arrays:
+    def run(self, inputs: Arrays, graph: str = MAIN) -> Arrays:
         return self._ask(browser.question(check_inputs(inputs, self.inputs)))["outputs"]
 
     def latencies(self, inputs: Arrays, calls: int = 200) -> list[float]:
@@ -182,8 +187,11 @@ def benchmark(run: RunFolder, data: Data, model) -> Iterator[dict[str, Any]]:
         of a stream), max_abs_error (against Keras), metrics, arena_bytes; or `reason` why there is none.
     """
     app, features = run.application, run.features
-    inputs, chunk = app.checks(features, data), app.stream_chunk(features)
-    expected = keras_run(model)(inputs)
+    function, chunk = model_function(run, model), app.stream_chunk(features)
+    of_graphs = app.inputs_of_graphs(features, data, function)
+    generator = MAIN not in of_graphs
+    inputs = {} if generator else of_graphs[MAIN]
+    expected = {} if generator else function(inputs)
     for row in run.exports:
         step = ".step." in row["file"]
         for name, runtime in RUNTIMES.items():
@@ -200,12 +208,19 @@ def benchmark(run: RunFolder, data: Data, model) -> Iterator[dict[str, Any]]:
                 continue
             engine: Any = None
             try:
-                engine = runtime.open(run.folder / row["file"])
-                if hasattr(engine, "latencies"):  # measured there, without the way
+                engine = runtime.open(run.folder / row.get("files", [row["file"]])[0])
+                if generator:
+                    if not isinstance(engine, OnnxEngine | TFLiteEngine):
+                        raise InputError("It runs files of one graph only.")
+                    each = [latencies(engine, i, graph=graph) for graph, i in of_graphs.items()]
+                    times = [sum(times) for times in zip(*each, strict=False)]
+                elif hasattr(engine, "latencies"):  # measured there, without the way
                     times = engine.latencies(_first_chunk(engine, inputs, chunk) if step else inputs)
                 else:
                     times = latencies(engine, inputs, chunk)
-                if step:
+                if generator:
+                    error, scores = row["max_abs_error"], app.score(features, data, engine.run)
+                elif step:
                     whole = engine.stream if hasattr(engine, "stream") else Stream(engine).run
                     run_stream = partial(whole, chunk=chunk)
                     error, scores = row["max_abs_error"], app.score_stream(features, data, run_stream)

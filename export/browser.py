@@ -13,7 +13,10 @@ import numpy as np
 
 from lstm_apps.errors import ModelFileError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import NEXT, Stream, check_inputs, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.inputs import check_inputs
+from lstm_apps.runtime.metadata import MAIN, NEXT
+from lstm_apps.runtime.stream import Stream
 
 PATIENCE_MS = 180_000  # a browser on a busy machine takes a while to start
 PAGE, ANSWER = (Path(__file__).with_name(name) for name in ("browser.html", "answer.mjs"))
@@ -67,7 +70,8 @@ class BrowserEngine:
 
         self._error = Error
         known = open_engine(path)
-        self.inputs, self.outputs, self.metadata = known.inputs, known.outputs, known.metadata
+        self.graphs, self.metadata, self.attachments = known.graphs, known.metadata, known.attachments
+        self.inputs, self.outputs = known.inputs, known.outputs
         self._package = package
         self._server = _server(path.read_bytes(), _modules(package) or Path("node_modules"))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -86,7 +90,7 @@ class BrowserEngine:
         self._server.shutdown()
         self._server.server_close()
 
-    def run(self, inputs: Arrays) -> Arrays:
+    def run(self, inputs: Arrays, graph: str = MAIN) -> Arrays:
         checked = check_inputs(inputs, self.inputs)
         batch = len(next(iter(checked.values())))  # one at a time: a .tflite file has a batch of one
         rows = [

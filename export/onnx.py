@@ -133,10 +133,11 @@ def _converted(
 
 
 def with_metadata(content: bytes, key: str, data: str) -> bytes:
-    """The file with `data` in its `metadata_props` under `key`."""
-    model = onnx.load_model_from_string(content)
-    onnx.helper.set_model_props(model, {key: data})
-    return model.SerializeToString()
+    """The file with `data` in its `metadata_props` under `key`, behind the model: a message of Protocol
+    Buffers may be continued by appending fields."""
+    entry = onnx.ModelProto()
+    onnx.helper.set_model_props(entry, {key: data})
+    return content + entry.SerializeToString()
 
 
 def operators(content: bytes) -> Counter:

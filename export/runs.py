@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -12,11 +12,15 @@ import numpy as np
 
 import export
 from export.saved_model import SavedModelEngine
-from export.verify import RELATIVE_TOLERANCE, ExportReport
+from export.verify import RELATIVE_TOLERANCE, ExportReport, ParityError
 from lstm_apps.application import Data
 from lstm_apps.errors import InputError, unknown_name
-from lstm_apps.features import Arrays, to_json
-from lstm_apps.runtime.engines import Engine, Stream, is_step, open_engine
+from lstm_apps.features import Arrays, ModelFunction, to_json
+from lstm_apps.features import parts as parts_of
+from lstm_apps.runtime.engines import Engine, open_engine
+from lstm_apps.runtime.metadata import MAIN
+from lstm_apps.runtime.stream import Stream, is_step
+from training.fit import keras_run
 from training.run_folder import RunFolder, with_outputs, write_json
 
 
@@ -30,15 +34,20 @@ class Format:
     write: Callable[..., ExportReport]
     quantize: tuple[str, ...] = ()
     steps: bool = True
+    parts: bool = True  # it holds binary parts of the preprocessing
 
 
 FORMATS = {
     "onnx": Format(".onnx", "onnxruntime", open_engine, export.to_onnx, export.onnx.QUANTIZE),
     "tflite": Format(".tflite", "ai-edge-litert", open_engine, export.to_tflite, export.tflite.QUANTIZE),
-    "saved_model": Format(".saved_model", "tensorflow", SavedModelEngine, export.to_saved_model, steps=False),
+    "saved_model": Format(
+        ".saved_model", "tensorflow", SavedModelEngine, export.to_saved_model, steps=False, parts=False
+    ),
 }
 # Training examples on which an integer export measures the ranges of its activations.
 CALIBRATION_EXAMPLES = 128
+# Test inputs for which a generator must write the same tokens as in Keras.
+GENERATED = 50
 
 
 def export_run(
@@ -74,58 +83,115 @@ def export_run(
             raise unknown_name(f"quantization of {name}", quantize, FORMATS[name].quantize)
         if step and not FORMATS[name].steps:
             raise InputError(f"{name} has no form for a step of a stream.")
-    app, features = run.application, run.features
+    app = run.application
     if step and not app.stream_outputs:
         raise InputError(f"{app.name} reads its whole input at once: it has no step of a stream.")
-    chunk = app.stream_chunk(features)
-    exported = with_outputs(model, app.stream_outputs if step else app.outputs)
-    inputs = app.checks(features, data)
     rows = {row["file"]: row for row in run.exports}
     for name in chosen:
-        form = FORMATS[name]
         parts = ["model", *(["step"] if step else []), *([quantize] if quantize else [])]
-        file = ".".join(parts) + form.ending
+        file = ".".join(parts) + FORMATS[name].ending
         progress(f"exporting {file} and checking it against Keras")
-        report = form.write(
-            exported,
-            run.folder / file,
-            tolerance=RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
-            metadata=_metadata(run, inputs, exported, chunk if step else None),
-            **_arguments(run, data, name, inputs, quantize, chunk if step else False),
-        )
-        progress(f"measuring {file}")
-        engine = form.open(report.path)
-        if step:
-            scores = app.score_stream(features, data, partial(Stream(engine).run, chunk=chunk))
-        else:
-            scores = app.score(features, data, engine.run)
-        rows[file] = {
-            "file": file,
-            "runtime": f"{form.runtime} {version(form.runtime)}",
-            "size_bytes": report.size_bytes,
-            "operators": dict(report.operators),
-            "fused": report.fused,
-            "max_abs_error": report.max_abs_error,
-            "tolerance": report.tolerance,
-            "metrics": {metric: estimate.value for metric, estimate in scores.items()},
-            "metric_reasons": {metric: e.reason for metric, e in scores.items() if e.reason},
-            "latency_ms": float(np.median(latencies(engine, inputs, chunk))),
-        }
+        row = _exported(run, data, model, name, file, quantize, step, progress)
+        rows[file] = {"file": file, **row}
         write_json(run.folder / "export.json", list(rows.values()))
     return list(rows.values())
 
 
-def _arguments(run: RunFolder, data: Data, name: str, inputs: Arrays, quantize, step) -> dict[str, Any]:
+def _exported(
+    run: RunFolder,
+    data: Data,
+    model: keras.Model,
+    name: str,
+    file: str,
+    quantize: str | None,
+    step: bool,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Write one file, or the files of a generator; what was measured of it."""
+    app, features, form = run.application, run.features, FORMATS[name]
+    chunk = app.stream_chunk(features)
+    graphs = {MAIN: with_outputs(model, app.stream_outputs)} if step else app.graphs(model, features)
+    keras_function = keras_run(graphs)
+    inputs = app.inputs_of_graphs(features, data, keras_function)
+    wanted = app.generated(features, data, keras_function, GENERATED)
+    generator = MAIN not in graphs
+    how = _arguments(run, data, name, inputs, quantize, chunk if step else False, keras_function)
+    if form.parts:
+        how |= {"attachments": parts_of(features)}
+    equal: list[float] = []
+
+    def accept(engine: Engine) -> None:
+        found = app.generated(features, data, engine.run, GENERATED)
+        equal.append(float(np.mean([a == b for a, b in zip(found, wanted, strict=True)])))
+        if quantize is None and equal[-1] < 1:
+            raise ParityError(
+                f"Of {len(wanted)} test inputs the exported model writes other tokens than Keras for "
+                f"{sum(a != b for a, b in zip(found, wanted, strict=True))}; nothing was written."
+            )
+
+    report = form.write(
+        graphs if generator else graphs[MAIN],
+        run.folder / file,
+        tolerance=None if generator else RELATIVE_TOLERANCE[quantize] * app.output_scale(features),
+        metadata=_metadata(run, inputs, graphs, chunk if step else None),
+        **({"accept": accept} if wanted and form.parts else {}),
+        **how,
+    )
+    progress(f"measuring {file}")
+    engine = form.open(report.path)
+    if step:
+        scores = app.score_stream(features, data, partial(Stream(engine).run, chunk=chunk))
+    else:
+        scores = app.score(features, data, engine.run)
+    latency = {graph: float(np.median(latencies(engine, i, chunk, graph))) for graph, i in inputs.items()}
+    return {
+        "files": [written.name for written in report.files],
+        "runtime": f"{form.runtime} {version(form.runtime)}",
+        "size_bytes": report.size_bytes,
+        "operators": dict(report.operators),
+        "fused": report.fused,
+        "max_abs_error": report.max_abs_error,
+        "tolerance": report.tolerance,
+        "metrics": {metric: estimate.value for metric, estimate in scores.items()},
+        "metric_reasons": {metric: e.reason for metric, e in scores.items() if e.reason},
+        "latency_ms": sum(latency.values()),
+        **({"graphs": _of_graphs(report, latency), "equal_tokens": equal[-1]} if equal else {}),
+    }
+
+
+def _of_graphs(report: ExportReport, latency: dict[str, float]) -> dict[str, Any]:
+    """Of a generator: graph -> latency, and of each output error and tolerance."""
+    return {
+        graph: {
+            "latency_ms": latency[graph],
+            "outputs": {name: {"error": p.error, "tolerance": p.tolerance} for name, p in outputs.items()},
+        }
+        for graph, outputs in report.outputs.items()
+    }
+
+
+def _arguments(
+    run: RunFolder, data: Data, name: str, inputs: dict[str, Arrays], quantize, step, function: ModelFunction
+) -> dict[str, Any]:
     """What the writer of a format wants to know beside what all do."""
     app = run.application
     if name == "saved_model":
-        preprocess, raw = app.preprocessing(run.features, data) or (None, inputs)
+        if MAIN not in inputs:
+            raise InputError(f"{app.name} generates: it has no form as a SavedModel.")
+        preprocess, raw = app.preprocessing(run.features, data) or (None, inputs[MAIN])
         return {"preprocess": preprocess, "inputs": raw}
-    found = {"inputs": inputs, "quantize": quantize, "step": step, "right_padded": app.right_padded}
+    generator = MAIN not in inputs
+    found: dict[str, Any] = {"inputs": inputs if generator else inputs[MAIN]}
+    found |= {"quantize": quantize, "step": step, "right_padded": app.right_padded}
     if name == "tflite":
-        found["lengths"] = () if step else app.lengths(run.features)
+        found["lengths"] = () if step or generator else app.lengths(run.features)
         if quantize:
-            found["representative_data"] = _calibration(run, data)
+            training = replace(data, test=data.train)
+            found["representative_data"] = (
+                app.inputs_of_graphs(run.features, training, function)
+                if generator
+                else _calibration(run, data)
+            )
     return found
 
 
@@ -136,10 +202,12 @@ def _calibration(run: RunFolder, data: Data) -> Arrays:
     return examples.batch(indices, None)[0]
 
 
-def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1.0) -> list[float]:
+def latencies(
+    engine: Engine, inputs: Arrays, chunk: int = 1, graph: str = MAIN, seconds: float = 1.0
+) -> list[float]:
     """Times of calls with one example, or of chunks of a stream, in milliseconds."""
     one = {name: array[:1] for name, array in inputs.items()}
-    call: Callable[[Arrays], Arrays] = engine.run
+    call: Callable[[Arrays], Arrays] = partial(engine.run, graph=graph)
     if is_step(engine):
         stream = Stream(engine)
         one = {name: array[:, : stream.chunk or chunk] for name, array in one.items()}
@@ -154,10 +222,19 @@ def latencies(engine: Engine, inputs: Arrays, chunk: int = 1, seconds: float = 1
     return times
 
 
-def _metadata(run: RunFolder, inputs: Arrays, model: keras.Model, chunk: int | None) -> dict[str, Any]:
+def _metadata(
+    run: RunFolder, inputs: dict[str, Arrays], graphs: dict[str, keras.Model], chunk: int | None
+) -> dict[str, Any]:
     """What the file says of itself, and what the runtime needs to use it; of a step of a stream, in `chunk`,
     how many steps along axis 1 it takes at least, and whole multiples of which."""
     app, provenance = run.application, run.provenance
+    shapes = {
+        graph: {
+            "inputs": {name: [None, *array.shape[1:]] for name, array in inputs[graph].items()},
+            "outputs": {name: list(tensor.shape) for name, tensor in model.output.items()},
+        }
+        for graph, model in graphs.items()
+    }
     return {
         "features": to_json(run.features),
         "info": {
@@ -168,8 +245,7 @@ def _metadata(run: RunFolder, inputs: Arrays, model: keras.Model, chunk: int | N
             "unit": provenance.get("unit", ""),
             "data": {k: provenance.get(k, "") for k in ("source", "origin", "licence", "citation", "sha256")},
             **run.features.about(),
-            "inputs": {name: [None, *array.shape[1:]] for name, array in inputs.items()},
-            "outputs": {name: list(tensor.shape) for name, tensor in model.output.items()},
+            **shapes.get(MAIN, {"graphs": shapes}),
             "metrics": {name: row["model"] for name, row in run.metrics.items()},
             **({"chunk": chunk} if chunk else {}),
             "made_with": run.environment,

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
-from lstm_apps.runtime.engines import as_type, check_inputs
+from lstm_apps.runtime.inputs import as_type, check_inputs
 
 # More than anybody calibrates on: what yields more has no end.
 _MOST_BATCHES = 10_000

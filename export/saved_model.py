@@ -21,7 +21,8 @@ from export.verify import ExportReport
 from lstm_apps.errors import InputError, ModelFileError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
-from lstm_apps.runtime.engines import METADATA_KEY, METADATA_VERSION
+from lstm_apps.runtime.engines import Graph
+from lstm_apps.runtime.metadata import KEY, MAIN, VERSION, WHOLE
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 # The signature that takes what the Keras model takes, where preprocessing stands before the default one.
@@ -101,18 +102,17 @@ def _saved(
             module.tables = tables_of(signature.model, call.get_concrete_function().graph)
             tf.saved_model.save(module, str(beside), signatures=concrete)
         served = tf.saved_model.load(str(beside)).signatures
-        error, tolerance = verify.worst(
-            verify.check(partial(_answer, served[name], given), expected, tolerances)
+        outputs = {
+            name: verify.check(partial(_answer, served[name], given), expected, tolerances)
             for name, (_, given) in calls.items()
-        )
+        }
+        error, tolerance = verify.worst(p for of_call in outputs.values() for p in of_call.values())
         if metadata is not None:
             parity = {"max_abs_error": error, "tolerance": tolerance, "examples": signature.examples}
-            stored = {"version": METADATA_VERSION, **metadata, "parity": parity}
+            stored = {"version": VERSION, "form": WHOLE, **metadata, "parity": parity}
             extra = beside / "assets.extra"  # where TensorFlow Serving leaves files of others alone
             extra.mkdir()
-            (extra / f"{METADATA_KEY}.json").write_text(
-                json.dumps(stored, ensure_ascii=False, allow_nan=False)
-            )
+            (extra / f"{KEY}.json").write_text(json.dumps(stored, ensure_ascii=False, allow_nan=False))
         if not path.exists():
             os.replace(beside, path)
         else:
@@ -128,11 +128,13 @@ def _saved(
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     return ExportReport(
         path=path,
+        files=(path,),
         size_bytes=sum(f.stat().st_size for f in files),
         operators=Counter(node.op for node in nodes),
         fused=False,
         max_abs_error=error,
         tolerance=tolerance,
+        outputs={MAIN: outputs[DEFAULT]},
     )
 
 
@@ -163,10 +165,12 @@ class SavedModelEngine:
         self._types = {name: spec.dtype.name for name, spec in specs.items()}
         self.inputs = {name: tuple(spec.shape) for name, spec in specs.items()}
         self.outputs = list(self._call.structured_outputs)
-        extra = path / "assets.extra" / f"{METADATA_KEY}.json"
+        self.graphs = {MAIN: Graph(self.inputs, self.outputs)}
+        self.attachments: dict[str, bytes] = {}
+        extra = path / "assets.extra" / f"{KEY}.json"
         self.metadata: dict[str, Any] = json.loads(extra.read_text()) if extra.is_file() else {}
 
-    def run(self, inputs: Arrays) -> Arrays:
+    def run(self, inputs: Arrays, graph: str = MAIN) -> Arrays:
         tensors = [keras.KerasTensor(s, self._types[n], name=n) for n, s in self.inputs.items()]
         typed = samples.given(inputs, tensors)
         return _answer(self._call, {n: tf.constant(a) for n, a in typed.items()})

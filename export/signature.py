@@ -16,6 +16,7 @@ from export.trace import masks_seen_by, safe_name
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.runtime.engines import Engine
+from lstm_apps.runtime.metadata import MAIN
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -154,9 +155,9 @@ class Signature:
             "compared on: give others, inputs=."
         )
 
-    def run(self, engine: Engine) -> Arrays:
+    def run(self, engine: Engine, graph: str = MAIN) -> Arrays:
         """What an exported file computes for them."""
-        return engine.run(self.inputs)
+        return engine.run(self.inputs, graph)
 
     def calls(self, engine: Engine) -> Iterator[Arrays]:
         """The inputs of every single call that the sample inputs take."""

@@ -15,7 +15,9 @@ from export.trace import contexts_by, inside_a_step, keras_loop, lstms_by, safe_
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
 from lstm_apps.layers import kernels
-from lstm_apps.runtime.engines import NEXT, Engine, Stream
+from lstm_apps.runtime.engines import Engine
+from lstm_apps.runtime.metadata import MAIN, NEXT
+from lstm_apps.runtime.stream import Stream
 
 
 class StepSignature(Signature):
@@ -143,7 +145,7 @@ class StepSignature(Signature):
     def _expected(self) -> Arrays:
         return self._by_keras(self.whole[t.name] for t in self.sequences)
 
-    def run(self, engine: Engine) -> Arrays:
+    def run(self, engine: Engine, graph: str = MAIN) -> Arrays:
         """What a file puts out for them chunk by chunk: all outputs one after the other where Keras has
         a sequence, the last one elsewhere."""
         joined = Stream(engine, self.examples).run(self.whole, self.chunk)

@@ -1,7 +1,7 @@
 """No export without a check: the file is run in its own runtime and compared with Keras."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +20,16 @@ RELATIVE_TOLERANCE = {None: 1e-4, "dynamic": 0.15, "int8": 0.25, "int16x8": 0.1,
 class ExportReport:
     """What was exported, and how well it does what the Keras model does."""
 
-    path: Path
-    size_bytes: int
+    path: Path  # of a generator as ONNX that of its first graph
+    files: tuple[Path, ...]  # all that were written
+    size_bytes: int  # of all
     operators: Counter  # operator name -> how many
     fused: bool  # it has LSTM operators of the runtime, and no loop
     # Against Keras on the inputs given, of the output that is nearest its tolerance; of integers and
     # booleans the share that differs.
     max_abs_error: float
     tolerance: float  # of that output
+    outputs: Mapping[str, Mapping[str, "Parity"]]  # graph -> output -> how far it is off
 
 
 class Parity(NamedTuple):
@@ -70,13 +72,12 @@ def worst(found: Iterable[Parity]) -> Parity:
     return max(found, key=lambda parity: parity.share)
 
 
-def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, float]) -> Parity:
-    """The largest distance of an exported model's outputs from `expected`, of the output that is nearest
-    its tolerance; over it is a ParityError.
+def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, float]) -> dict[str, Parity]:
+    """How far each output of an exported model is from `expected`; over its tolerance is a ParityError.
 
     It is run twice, because one that remembers its first call answers the second differently.
     """
-    parities = []
+    parities: dict[str, Parity] = {}
     for _ in range(2):
         found = run()
         for name, want in expected.items():
@@ -90,7 +91,7 @@ def check(run: Callable[[], Arrays], expected: Arrays, tolerances: dict[str, flo
                 difference = np.abs(found[name].astype(np.float64) - want)
                 error = float(np.max(np.where(np.isnan(difference), np.inf, difference)))
                 says = f"is off by up to {error:.3g}, tolerance {allowed:.3g}"
-            parities.append(Parity(error, allowed))
             if not error <= allowed:
                 raise ParityError(f"The exported model's {name} {says}; nothing was written.")
-    return worst(parities)
+            parities[name] = worst([Parity(error, allowed), *([parities[name]] if name in parities else [])])
+    return parities

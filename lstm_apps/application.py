@@ -16,6 +16,7 @@ from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, Features, ModelFunction
 from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.metrics.bootstrap import Metric, Scores
+from lstm_apps.runtime.metadata import MAIN
 
 if TYPE_CHECKING:
     import keras
@@ -81,7 +82,9 @@ class Application(ABC):
     layout: str  # what a user's own data must look like
     roles: Mapping[str, str]  # columns that a user may name -> their default name
     metrics: tuple[Metric, ...]  # the first is the primary one
-    outputs: tuple[str, ...]  # of the finished model; one in training may have more, for its loss
+    outputs: tuple[
+        str, ...
+    ]  # of the finished model; one in training may have more, for its loss; see `graphs`
     stream_outputs: tuple[str, ...] = ()  # of a step of a stream; none: it cannot be streamed
     right_padded: bool = False  # its inputs are masked at the end, and nowhere else
     baselines: tuple[str, ...]  # names of the honest baselines
@@ -178,9 +181,10 @@ class Application(ABC):
         """As `plots`, of the folds of cross-validation taken pooled. By default there are none."""
         return []
 
-    @abstractmethod
     def checks(self, features: Any, data: Data) -> Arrays:
-        """A few real test inputs on which an export is compared with Keras."""
+        """A few real test inputs on which an export is compared with Keras, where a model is one graph; a
+        generator has `inputs_of_graphs`."""
+        raise NotImplementedError(f"{self.name} has neither checks nor inputs_of_graphs")
 
     def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
         """What a server does before the model's graph, where it is served in TensorFlow: operations from
@@ -195,6 +199,23 @@ class Application(ABC):
     def stream_chunk(self, features: Any) -> int:
         """Steps of its inputs that a step file takes at a time."""
         return 1
+
+    def graphs(self, model: "keras.Model", features: Any) -> dict[str, "keras.Model"]:
+        """What is exported of a trained model: by default one graph, `MAIN`, of `outputs`. A generator has
+        several, such as an encoder of the input and a decoder of one step, made of the model's layers."""
+        import keras
+
+        return {MAIN: keras.Model(model.input, {name: model.output[name] for name in sorted(self.outputs)})}
+
+    def inputs_of_graphs(self, features: Any, data: Data, run: ModelFunction) -> dict[str, Arrays]:
+        """Of each graph a few real inputs, as `checks`. `run` is the Keras model, for what a decoder reads is
+        what an encoder puts out."""
+        return {MAIN: self.checks(features, data)}
+
+    def generated(self, features: Any, data: Data, run: ModelFunction, count: int) -> list[list[int]]:
+        """Of a generator: the tokens that it writes, the likeliest at each step, for `count` test inputs. An
+        exported file must write the same. By default nothing is generated."""
+        return []
 
     @abstractmethod
     def output_scale(self, features: Any) -> float:

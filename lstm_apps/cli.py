@@ -161,7 +161,8 @@ def train(
     """Train an application, score it and its baselines on the test part, write the report."""
     wanted = _formats(formats)
     columns = dict(_role_and_name(c) for c in column or ())
-    folder = folder or pipeline.new_folder(name)
+    if folder is None and not resume:
+        folder = pipeline.new_folder(name)
     chosen: dict[str, Any] = {
         "time": time,
         "target": target,
@@ -331,7 +332,7 @@ def _tell(line: str) -> None:
     err.print(line, soft_wrap=True, highlight=False)
 
 
-def _train(name: str, data: str | None, folder: Path, **how: Any) -> pipeline.Run:
+def _train(name: str, data: str | None, folder: Path | None, **how: Any) -> pipeline.Run:
     """Train as `pipeline.train`; a person who interrupts it is told how to go on."""
     try:
         with _progress() as progress:
@@ -339,6 +340,7 @@ def _train(name: str, data: str | None, folder: Path, **how: Any) -> pipeline.Ru
             verbose = 1 if out.is_terminal else 2
             return pipeline.train(name, data, out=folder, verbose=verbose, progress=progress, **how)
     except KeyboardInterrupt:
+        assert folder is not None  # or there was nothing to interrupt
         again = f"lstm-apps train {name} --resume --out {shlex.quote(str(folder))}"
         if how.get("export"):
             again += f" --export {','.join(how['export'])}"

@@ -41,10 +41,10 @@ class Run(RunFolder):
         """
         startup.import_tensorflow()
         from training.evaluate import evaluate
-        from training.fit import keras_run
+        from training.fit import model_function
 
         data, model = self.load_data(), self.load_model()
-        metrics = evaluate(self, data, keras_run(model), progress)
+        metrics = evaluate(self, data, model_function(self, model), progress)
         self.report(progress)
         return metrics
 
@@ -94,10 +94,12 @@ class Run(RunFolder):
             What the exported file answers; a table of equally long columns as a pandas DataFrame.
         """
         startup.import_tensorflow()
-        from training.fit import keras_run
+        from training.fit import model_function
 
         features = self.features
-        answer = features.predict(keras_run(self.load_model()), raw, **checked(features.options, options))
+        answer = features.predict(
+            model_function(self, self.load_model()), raw, **checked(features.options, options)
+        )
         return _as_table(answer)
 
     def sample_input(self) -> Any:
@@ -107,12 +109,12 @@ class Run(RunFolder):
     def plot(self, name: str | None = None) -> Any:
         """One of the report's plots by name, as a matplotlib figure; an unknown name is an InputError that
         lists them. Without a name, the first that the application draws."""
-        from training.fit import keras_run
+        from training.fit import model_function
         from training.report import loss_curves
 
         if name == "loss":
             return loss_curves(self.history_file).figure
-        model = keras_run(self.load_model())
+        model = model_function(self, self.load_model())
         plots = {p.name: p.figure for p in self.application.plots(self.features, self.load_data(), model)}
         if name is None:
             name = next(iter(plots))

@@ -13,7 +13,7 @@ from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from training.config import Config
 from training.evaluate import evaluate, margin
-from training.fit import fit, keras_run
+from training.fit import fit, model_function
 from training.report import write_fold_report
 from training.run_folder import RunFolder, write_json
 
@@ -57,7 +57,7 @@ def cross_validate(
         if not run.metrics:
             run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
             data = run.load_data()
-            evaluate(run, data, keras_run(run.load_model()), progress)
+            evaluate(run, data, model_function(run, run.load_model()), progress)
             known[fold] = data.baselines
         metrics[fold] = run.metrics
     found = {
@@ -72,7 +72,7 @@ def cross_validate(
         data = run.load_data()
         if known.get(fold):  # what is trained on needs room, and is not needed any more
             data = replace(data, train=None, validation=None, baselines=known[fold])
-        parts.append((run.features, data, keras_run(run.load_model())))
+        parts.append((run.features, data, model_function(run, run.load_model())))
     pooled = dict(app.score_folds(parts))
     for name, scores in pooled.items():
         for metric, estimate in scores.items():

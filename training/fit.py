@@ -1,6 +1,7 @@
 """Train an application."""
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import tensorflow as tf
 
 from lstm_apps import registry
 from lstm_apps.errors import InputError
-from lstm_apps.features import Arrays, Features
+from lstm_apps.features import Arrays, Features, ModelFunction
 from lstm_apps.layers import kernels
+from lstm_apps.runtime.metadata import MAIN
 from training.batches import InOrder, ahead, batches_an_epoch, shuffled
 from training.callbacks import CheckpointCallback, SeededDropout, save_model
 from training.config import Config
@@ -105,20 +107,28 @@ def compiled(config: Config, features: Features, steps: int) -> keras.Model:
     return model
 
 
-def keras_run(model: keras.Model, batch_size: int = 256):
-    """`model` as a function of named arrays, as the runtime's engines are."""
+def keras_run(model: keras.Model | Mapping[str, keras.Model], batch_size: int = 256) -> ModelFunction:
+    """A model, or the graphs of a generator by name, as a function of named arrays, as the runtime's engines
+    are."""
+    graphs = model if isinstance(model, Mapping) else {MAIN: model}
 
-    def run(inputs: Arrays) -> Arrays:
+    def run(inputs: Arrays, graph: str = MAIN) -> Arrays:
         count = len(next(iter(inputs.values())))
         # Batches are of few different sizes, for XLA compiles each one.
         size = min(batch_size, 1 << (count - 1).bit_length())
         missing = -count % size
         filled = {name: np.concatenate([a, a[-1:].repeat(missing, axis=0)]) for name, a in inputs.items()}
         with kernels.use_kernel(kernels.compiled):
-            outputs = model.predict(filled, batch_size=size, verbose=0)
+            outputs = graphs[graph].predict(filled, batch_size=size, verbose=0)
         return {name: np.asarray(array)[:count] for name, array in outputs.items()}
 
     return run
+
+
+def model_function(run: RunFolder, model: keras.Model) -> ModelFunction:
+    """A run's model, from `run.load_model()`, as a function of named arrays; of a generator its graphs."""
+    graphs = run.application.graphs(model, run.features)
+    return keras_run(model if MAIN in graphs else graphs)
 
 
 def environment() -> dict[str, str]:

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from lstm_apps.application import MODEL, Application, Data, Plot
 from lstm_apps.layers import LSTM
 from lstm_apps.terminal import margin_of, without_value
-from training.fit import keras_run
+from training.fit import model_function
 from training.run_folder import RunFolder
 
 
@@ -25,9 +25,8 @@ def write_report(run: RunFolder, data: Data, model: keras.Model) -> Path:
     """Write the report of an evaluated run; returns its path."""
     app, features = run.application, run.features
     plots = [loss_curves(run.history_file)]
-    plots += app.plots(features, data, keras_run(model))
-    one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
-    plots += gate_maps(model, one_input)
+    plots += app.plots(features, data, model_function(run, model))
+    plots += gate_maps(model, _one_input(app, features, data))
     return _write(
         run.folder / "report.html",
         "report.html.j2",
@@ -42,6 +41,14 @@ def write_report(run: RunFolder, data: Data, model: keras.Model) -> Path:
         exports=run.exports,
         parameters=model.count_params(),
     )
+
+
+def _one_input(app: Application, features: Any, data: Data) -> dict[str, np.ndarray]:
+    """One example of the test part."""
+    if app.outputs:
+        return {name: array[-1:] for name, array in app.checks(features, data).items()}
+    examples = app.examples(features, data.test)  # of a generator: input and target
+    return examples.batch(np.array([len(examples) - 1]), None)[0]
 
 
 def write_fold_report(

@@ -137,7 +137,8 @@ class RunFolder:
             )
 
     def load_model(self) -> "keras.Model":
-        """The trained Keras model, with the outputs that an answer needs, at once or in a stream."""
+        """The trained Keras model, with the outputs that an answer needs, at once or in a stream; of a
+        generator the whole one."""
         import keras
 
         if not self.model_file.is_file():
@@ -152,8 +153,8 @@ class RunFolder:
             model = keras.models.load_model(self.model_file, compile=False)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.model_file} is damaged: {first_line(error)}") from error
-        app = self.application
-        return with_outputs(model, {*app.outputs, *app.stream_outputs})
+        names = {*self.application.outputs, *self.application.stream_outputs}
+        return with_outputs(model, names) if names else model  # a generator's graphs are made of all of it
 
     def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
         write_json(

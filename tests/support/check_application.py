@@ -14,7 +14,7 @@ from lstm_apps import registry, runtime
 from lstm_apps.application import Request
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.runtime.engines import Stream
+from lstm_apps.runtime.stream import Stream
 from training.config import Config
 from training.evaluate import evaluate
 from training.fit import fit, keras_run

@@ -176,13 +176,10 @@ class Reverser(Application):
             decoder.get_layer(name).set_weights(model.get_layer(name).get_weights())
         return {"encoder": encoder, "decoder": decoder}
 
-    def checks_of_graphs(self, features, data, run):
+    def inputs_of_graphs(self, features, data, run):
         sources = {"source": np.concatenate([features.encode(word) for word in data.test[:16]])}
         read = run(sources, graph="encoder")
         return {"encoder": sources, "decoder": {"token": np.full((16, 1), BEGIN, np.int32), **read}}
-
-    def checks(self, features, data):
-        raise NotImplementedError
 
     def generated(self, features, data, run, count):
         return [features.greedy(run, word) for word in data.test[:count]]
@@ -195,7 +192,7 @@ class Reverser(Application):
         right = [word == word[::-1] for word in data.test]
         yield "the word itself", {EXACT.name: proportion(np.array(right))}
 
-    def pictures(self, features, data, run):
+    def plots(self, features, data, run):
         return []
 
     def output_scale(self, features):
