@@ -138,19 +138,45 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
     """All hidden states (batch, time, units), last h, last c; h and c pass over steps where `mask`
     (batch, time), if there is one, is False."""
 
+    # In eager mode a tape would record what happens inside a custom gradient as well: hence `_unrecorded`.
     @tf.custom_gradient
-    def lstm(x, h, c, kernel, recurrent_kernel, bias):
-        # In eager mode a tape would record what happens inside as well: hence `stop_gradient`.
-        inputs = [tf.stop_gradient(v) for v in (x, h, c, kernel, recurrent_kernel, bias)]
-        hidden, last_c, *stored = _forward(*inputs, mask, store=training)
+    def lstm(*inputs):
+        hidden, last_c, *stored = _forward(*_unrecorded(inputs), mask, store=training)
 
-        def gradient(*upstream):  # rarely wanted in inference, where nothing is stored for it
-            factors = stored if training else _forward(*inputs, mask, store=True)[2:]
-            return _backward(x, h, kernel, recurrent_kernel, mask, hidden, *factors, *upstream)
+        def gradient(*upstream):
+            @tf.custom_gradient
+            def first(*both):
+                inputs, upstream = _unrecorded(both[:6]), _unrecorded(both[6:])
+                # rarely wanted in inference, where nothing is stored for it
+                factors = stored if training else _forward(*inputs, mask, store=True)[2:]
+                gradients = _backward(*inputs, mask, hidden, *factors, *upstream)
+                return gradients, lambda *upstream: _second(both[:6], both[6:], mask, upstream)
+
+            return first(*inputs, *upstream)
 
         return (tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c), gradient
 
     return lstm(x, h, c, kernel, recurrent_kernel, bias)
+
+
+def _unrecorded(tensors):
+    return [tf.stop_gradient(t) for t in tensors]
+
+
+@tf.function(autograph=False)
+def _second(inputs, upstream, mask, upstream_of_gradients):
+    """Gradients of what `_backward` returns, by `inputs` and by `upstream`: those of TensorFlow for the same
+    loop, not compiled, so that it can be differentiated again."""
+    with tf.GradientTape() as outer:
+        outer.watch([inputs, upstream])
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            hidden, last_c = _forward.python_function(*inputs, mask, store=False)
+            results = tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c
+        gradients = inner.gradient(results, inputs, upstream)
+    return outer.gradient(
+        gradients, [*inputs, *upstream], upstream_of_gradients, tf.UnconnectedGradients.ZERO
+    )
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -187,7 +213,7 @@ def _forward(x, h, c, kernel, recurrent_kernel, bias, mask, store):
     return hidden, c, *stored
 
 
-def _backward(x, h0, kernel, recurrent_kernel, mask, hidden, h_to_c, c_to_c, to_z, *upstream):
+def _backward(x, h0, c0, kernel, recurrent_kernel, bias, mask, hidden, h_to_c, c_to_c, to_z, *upstream):
     """Gradients of x, h0, c0, kernel, recurrent kernel and bias."""
     # Turned here: XLA multiplies by a matrix that lies across at half the speed.
     turned = tf.transpose(recurrent_kernel)
