@@ -30,6 +30,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from lstm_apps.layers.gates import Variant, lstm_gates
+
 Tensor = Any
 # (last output (batch, units), all outputs (batch, time, units), [h, c] each (batch, units))
 Result = tuple[Tensor, Tensor, list[Tensor]]
@@ -138,45 +140,57 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
     """All hidden states (batch, time, units), last h, last c; h and c pass over steps where `mask`
     (batch, time), if there is one, is False."""
 
-    # In eager mode a tape would record what happens inside a custom gradient as well: hence `_unrecorded`.
+    # A tape records also what happens inside a custom gradient, and a function's own gradient is made of
+    # all that is inside: hence `_constant`, for nothing compiled can be differentiated.
     @tf.custom_gradient
     def lstm(*inputs):
-        hidden, last_c, *stored = _forward(*_unrecorded(inputs), mask, store=training)
+        hidden, last_c, *stored = _constant(_forward(*_constant(inputs), mask, store=training))
 
         def gradient(*upstream):
+            # Of this graph: one that is made of its gradient later cannot see the graph before.
+            valid, *both = (None if t is None else tf.identity(t) for t in (mask, *inputs, *upstream))
+
             @tf.custom_gradient
             def first(*both):
-                inputs, upstream = _unrecorded(both[:6]), _unrecorded(both[6:])
+                inputs, upstream = _constant(both[:6]), _constant(both[6:])
                 # rarely wanted in inference, where nothing is stored for it
-                factors = stored if training else _forward(*inputs, mask, store=True)[2:]
-                gradients = _backward(*inputs, mask, hidden, *factors, *upstream)
-                return gradients, lambda *upstream: _second(both[:6], both[6:], mask, upstream)
+                factors = stored if training else _forward(*inputs, valid, store=True)[2:]
+                gradients = _constant(_backward(*inputs, valid, hidden, *factors, *upstream))
+                return gradients, lambda *upstream: _second(both[:6], both[6:], valid, upstream)
 
-            return first(*inputs, *upstream)
+            return first(*both)
 
         return (tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c), gradient
 
     return lstm(x, h, c, kernel, recurrent_kernel, bias)
 
 
-def _unrecorded(tensors):
+def _constant(tensors):
     return [tf.stop_gradient(t) for t in tensors]
 
 
 @tf.function(autograph=False)
 def _second(inputs, upstream, mask, upstream_of_gradients):
-    """Gradients of what `_backward` returns, by `inputs` and by `upstream`: those of TensorFlow for the same
-    loop, not compiled, so that it can be differentiated again."""
-    with tf.GradientTape() as outer:
-        outer.watch([inputs, upstream])
-        with tf.GradientTape() as inner:
-            inner.watch(inputs)
-            hidden, last_c = _forward.python_function(*inputs, mask, store=False)
-            results = tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c
-        gradients = inner.gradient(results, inputs, upstream)
-    return outer.gradient(
-        gradients, [*inputs, *upstream], upstream_of_gradients, tf.UnconnectedGradients.ZERO
-    )
+    """Gradients, by `inputs` and by `upstream`, of what `_backward` returns: TensorFlow's own, of a loop
+    that is not compiled here, so that they can be differentiated again."""
+    gradients = tf.gradients(_plain(*inputs, mask), inputs, upstream)
+    both = [*inputs, *upstream]
+    return tf.gradients(gradients, both, upstream_of_gradients, unconnected_gradients="zero")
+
+
+def _plain(x, h, c, kernel, recurrent_kernel, bias, mask):
+    """What `_lstm` returns, by the equations."""
+    x = tf.transpose(x, [1, 0, 2])
+    mask = tf.ones(tf.shape(x)[:2], tf.bool) if mask is None else tf.transpose(mask)
+
+    def step(before, at_t):
+        (h, c), (x_t, valid) = before, at_t
+        z = tf.matmul(x_t, kernel) + tf.matmul(h, recurrent_kernel)
+        now = lstm_gates(z, c, Variant(bias), tf.tanh, tf.sigmoid)
+        return tf.where(valid[:, None], now.hidden, h), tf.where(valid[:, None], now.cell, c)
+
+    hidden, cells = tf.scan(step, (x, mask), (h, c))  # (time, batch, units) each
+    return tf.transpose(hidden, [1, 0, 2]), hidden[-1], cells[-1]
 
 
 @tf.function(jit_compile=True, autograph=False)
