@@ -169,19 +169,38 @@ def _constant(tensors):
     return [tf.stop_gradient(t) for t in tensors]
 
 
-@tf.function(autograph=False)
 def _second(inputs, upstream, mask, upstream_of_gradients):
-    """Gradients, by `inputs` and by `upstream`, of what `_backward` returns: TensorFlow's own, of a loop
-    that is not compiled here, so that they can be differentiated again."""
+    """Gradients, by `inputs` and by `upstream`, of what `_backward` returns."""
+    if tf.executing_eagerly():
+        try:
+            return _traced(inputs, upstream, mask, upstream_of_gradients)
+        except TypeError as error:  # of TensorFlow, about the type of what its loop stores
+            raise ValueError(f"A forward derivative of a forward derivative {_REMEDY}.") from error
+    if "loop_body" in tf.compat.v1.get_default_graph().get_name_scope().split("/"):
+        raise ValueError(f"A derivative of a gradient that is vectorized, as by `tape.jacobian`, {_REMEDY}.")
+    # A function, for a tape does not see into a loop beside it; a new one, for XLA may compile this graph,
+    # and cannot compile what was traced for another.
+    of_this_graph = tf.function(_gradients_of_gradients, autograph=False)
+    return of_this_graph(inputs, upstream, mask, upstream_of_gradients)
+
+
+_REMEDY = "needs the layer to run inside `with kernels.use_kernel(kernels.scan)`"
+
+
+def _gradients_of_gradients(inputs, upstream, mask, upstream_of_gradients):
+    """TensorFlow's own, of a loop that is not compiled here, so that they have gradients in turn."""
     gradients = tf.gradients(_plain(*inputs, mask), inputs, upstream)
     both = [*inputs, *upstream]
     return tf.gradients(gradients, both, upstream_of_gradients, unconnected_gradients="zero")
 
 
+_traced = tf.function(_gradients_of_gradients, autograph=False)
+
+
 def _plain(x, h, c, kernel, recurrent_kernel, bias, mask):
     """What `_lstm` returns, by the equations."""
     x = tf.transpose(x, [1, 0, 2])
-    mask = tf.ones(tf.shape(x)[:2], tf.bool) if mask is None else tf.transpose(mask)
+    mask = tf.ones_like(x[..., 0], tf.bool) if mask is None else tf.transpose(mask)
 
     def step(before, at_t):
         (h, c), (x_t, valid) = before, at_t
