@@ -15,8 +15,13 @@ from step t + 1, and dh already holding the gradient of the output at t,
 
 What dh and dc are multiplied by here is known going forward, and is all that is stored. The loop back
 makes only this. The gradients of the weights are one product over all steps after it, dW = X^T dZ
-and dR = H_before^T dZ, where automatic differentiation would add up a product a step. It has no
-gradient itself: for second derivatives, such as a penalty on gradients, train with `use_kernel(scan)`.
+and dR = H_before^T dZ, where automatic differentiation would add up a product a step.
+
+It has a gradient in turn, TensorFlow's own of the same equations in a plain loop, so that derivatives of
+every order are those of `keras.layers.LSTM`: a penalty on gradients, `tape.jacobian`, eager forward mode.
+They take that loop's time. Three things are errors. Forward mode over forward mode, and a Jacobian of a
+gradient (a Hessian) without `experimental_use_pfor=False`, need `use_kernel(scan)` and no `tf.function`.
+Forward mode inside a `tf.function` is for neither. cuDNN has first derivatives only.
 """
 
 import copy
@@ -51,6 +56,7 @@ def scan(layer, sequences, initial_state, mask, training) -> Result:
 def fused(layer, sequences, initial_state, mask, training) -> Result:
     """The plain LSTM with its own gradient. Dropout of the inputs is applied before the loop."""
     cell = layer.cell
+    sequences = ops.cast(sequences, layer.compute_dtype)  # Keras leaves integers as they are
     if training and cell.dropout:
         sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
     if layer.go_backwards:
@@ -76,12 +82,29 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
 
 
 def cudnn(layer, sequences, initial_state, mask, training) -> Result:
-    """The plain LSTM by cuDNN, whose parameters Keras packs."""
-    return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
+    """The plain LSTM by cuDNN, whose parameters Keras packs. A mask must be padding on the right.
+
+    Raises:
+        ValueError: There is no cuDNN here, or it does not compute this layer.
+    """
+    if not layer.cell.is_plain:
+        raise ValueError("use_cudnn=True, but cuDNN has the plain LSTM only: pass use_cudnn='auto'.")
+    last, outputs, state = keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
+    if mask is not None and not layer.go_backwards:
+        # cuDNN gives zeros for masked steps, and the last valid step's output as the last one. Keras's own
+        # loop has zeros in both or, by default, that output in both. Backwards the padding comes first.
+        valid = tf.cast(mask, tf.bool)[..., None]
+        if layer.zero_output_for_mask:
+            last = tf.where(valid[:, -1], last, tf.zeros_like(last))
+        elif layer.return_sequences:
+            outputs = tf.where(valid, outputs, last[:, None])
+    return last, outputs, state
 
 
 def compiled(layer, sequences, initial_state, mask, training) -> Result:
     """The fastest that computes this layer, in training and inference. XLA compiles once a shape."""
+    if layer.use_cudnn is True:
+        return cudnn(layer, sequences, initial_state, mask, training)
     cell = layer.cell
     recurrent_dropout = training and cell.recurrent_dropout
     if not cell.is_plain or recurrent_dropout or cell.implementation != 2 or layer.unroll:
@@ -92,8 +115,10 @@ def compiled(layer, sequences, initial_state, mask, training) -> Result:
 
 
 def automatic(layer, sequences, initial_state, mask, training) -> Result:
-    """`compiled` in training, `scan` otherwise."""
-    return (compiled if training else scan)(layer, sequences, initial_state, mask, training)
+    """`compiled` in training and where cuDNN is demanded, `scan` otherwise."""
+    return (compiled if training or layer.use_cudnn is True else scan)(
+        layer, sequences, initial_state, mask, training
+    )
 
 
 _kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=automatic)
@@ -140,11 +165,9 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
     """All hidden states (batch, time, units), last h, last c; h and c pass over steps where `mask`
     (batch, time), if there is one, is False."""
 
-    # A tape records also what happens inside a custom gradient, and a function's own gradient is made of
-    # all that is inside: hence `_constant`, for nothing compiled can be differentiated.
     @tf.custom_gradient
     def lstm(*inputs):
-        hidden, last_c, *stored = _constant(_forward(*_constant(inputs), mask, store=training))
+        hidden, last_c, *stored = _constants(_forward(*_unseen(inputs), mask, store=training))
 
         def gradient(*upstream):
             # Of this graph: one that is made of its gradient later cannot see the graph before.
@@ -152,10 +175,11 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
 
             @tf.custom_gradient
             def first(*both):
-                inputs, upstream = _constant(both[:6]), _constant(both[6:])
+                now = _unseen(both)
+                inputs, upstream = now[:6], now[6:]
                 # rarely wanted in inference, where nothing is stored for it
                 factors = stored if training else _forward(*inputs, valid, store=True)[2:]
-                gradients = _constant(_backward(*inputs, valid, hidden, *factors, *upstream))
+                gradients = _constants(_backward(*inputs, valid, hidden, *factors, *upstream))
                 return gradients, lambda *upstream: _second(both[:6], both[6:], valid, upstream)
 
             return first(*both)
@@ -165,8 +189,19 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
     return lstm(x, h, c, kernel, recurrent_kernel, bias)
 
 
-def _constant(tensors):
+def _constants(tensors):
+    """What no gradient passes. A tape records what happens inside a custom gradient too, and the gradient of
+    a function is made of all that is inside; what XLA has compiled has none."""
     return [tf.stop_gradient(t) for t in tensors]
+
+
+def _unseen(tensors):
+    """`_constants` of what a custom gradient was given. In a graph forward mode takes what is inside for the
+    whole: it would find 0, and is told so instead."""
+    if not tf.executing_eagerly():
+        message = "a forward derivative of this layer inside a tf.function; take it outside of the function"
+        tensors = [tf.raw_ops.PreventGradient(input=t, message=message) for t in tensors]
+    return _constants(tensors)
 
 
 def _second(inputs, upstream, mask, upstream_of_gradients):
