@@ -36,7 +36,7 @@ class LSTM(keras.layers.RNN):
         training: Whether dropout and zoneout are active, and the fast kernel is taken: `fit` says True; a
             loop of one's own must, by `model(x, training=True)`, or trains at the speed of Keras's loop.
             Both have derivatives of every order, by tapes and eagerly forward, and they are the same
-            numbers; `lstm_apps.layers.kernels` says where TensorFlow refuses.
+            numbers; `lstm_apps.layers.gradient` says what TensorFlow refuses.
 
     Returns:
         (batch, units), or (batch, time, units) with `return_sequences`; followed by h and c with
