@@ -127,7 +127,8 @@ def test_three_times(simple, wrap):
     same((tf.function(thrice) if wrap else thrice)(ours), thrice(theirs))
 
 
-@pytest.mark.parametrize("mask", [MASK, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mask", [None, MASK])
 def test_forward_mode(simple, mask):
     def forward(layer):
         """The derivative of the output along X, and of its gradient."""
@@ -177,7 +178,7 @@ def test_forward_mode_inside_a_function_is_refused(simple):
             tf.function(function, autograph=False)()
 
 
-@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("wrap", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_jacobian_and_hessian(simple, wrap):
     def found(layer):
         with tf.GradientTape(persistent=True) as outer:
@@ -260,7 +261,8 @@ class Critic(keras.Model):
         return {"penalty": penalty}
 
 
-@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jit", [False, True])
 def test_a_critic_learns_what_keras_own_does(jit):
     weights = []
     x = some(8, TIME, FEATURES).numpy()
