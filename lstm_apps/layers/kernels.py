@@ -6,17 +6,8 @@ others are compared with. `fused` is the plain LSTM with a gradient of its own, 
 takes `scan`, which every exporter of TensorFlow understands, unless `use_kernel(compiled)` says
 otherwise. An exporter puts a kernel of its own in their place with `use_kernel(...)`.
 
-The gradient of `fused`, by hand as in Greff et al. (2017), appendix A: with dh and dc what comes back
-from step t + 1, and dh already holding the gradient of the output at t,
-
-    dz_o = dh * tanh(c) * o (1 - o)        dc = dc + dh * o * (1 - tanh(c)^2)
-    dz_f = dc * c_before * f (1 - f)       dz_i = dc * g * i (1 - i)       dz_g = dc * i * (1 - g^2)
-    dh before = dz R^T                     dc before = dc * f
-
-What dh and dc are multiplied by here is known going forward, and is all that is stored. The loop back
-makes only this. The gradients of the weights are one product over all steps after it, dW = X^T dZ
-and dR = H_before^T dZ, where automatic differentiation would add up a product a step. It has no
-gradient itself: for second derivatives, such as a penalty on gradients, train with `use_kernel(scan)`.
+`fused` has derivatives of every order, the numbers of `scan`: see `lstm_apps.layers.gradient`, which also
+says what TensorFlow refuses. cuDNN has first derivatives only.
 """
 
 import copy
@@ -29,6 +20,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import ops
+
+from lstm_apps.layers.gradient import lstm
 
 Tensor = Any
 # (last output (batch, units), all outputs (batch, time, units), [h, c] each (batch, units))
@@ -49,6 +42,7 @@ def scan(layer, sequences, initial_state, mask, training) -> Result:
 def fused(layer, sequences, initial_state, mask, training) -> Result:
     """The plain LSTM with its own gradient. Dropout of the inputs is applied before the loop."""
     cell = layer.cell
+    sequences = ops.cast(sequences, layer.compute_dtype)  # Keras leaves integers as they are
     if training and cell.dropout:
         sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
     if layer.go_backwards:
@@ -60,12 +54,12 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
     h, c = initial_state
     if mask is None:
         outputs, h, c = _in_halves(
-            lambda x, h, c: _lstm(x, h, c, *weights, mask=None, training=training), sequences, h, c
+            lambda x, h, c: lstm(x, h, c, *weights, mask=None, training=training), sequences, h, c
         )
         return outputs[:, -1], outputs, [h, c]
     mask = tf.cast(mask, tf.bool)
     outputs, h, c = _in_halves(
-        lambda x, h, c, m: _lstm(x, h, c, *weights, mask=m, training=training), sequences, h, c, mask
+        lambda x, h, c, m: lstm(x, h, c, *weights, mask=m, training=training), sequences, h, c, mask
     )
     # Keras: a masked step repeats the last output, and there is none (zeros) before the first.
     shown = mask if layer.zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
@@ -74,12 +68,29 @@ def fused(layer, sequences, initial_state, mask, training) -> Result:
 
 
 def cudnn(layer, sequences, initial_state, mask, training) -> Result:
-    """The plain LSTM by cuDNN, whose parameters Keras packs."""
-    return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
+    """The plain LSTM by cuDNN, whose parameters Keras packs. A mask must be padding on the right.
+
+    Raises:
+        ValueError: There is no cuDNN here, or it does not compute this layer.
+    """
+    if not layer.cell.is_plain:
+        raise ValueError("use_cudnn=True, but cuDNN has the plain LSTM only: pass use_cudnn='auto'.")
+    last, outputs, state = keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
+    if mask is not None and not layer.go_backwards:
+        # cuDNN gives zeros for masked steps, and the last valid step's output as the last one. Keras's own
+        # loop has zeros in both or, by default, that output in both. Backwards the padding comes first.
+        valid = tf.cast(mask, tf.bool)[..., None]
+        if layer.zero_output_for_mask:
+            last = tf.where(valid[:, -1], last, tf.zeros_like(last))
+        elif layer.return_sequences:
+            outputs = tf.where(valid, outputs, last[:, None])
+    return last, outputs, state
 
 
 def compiled(layer, sequences, initial_state, mask, training) -> Result:
     """The fastest that computes this layer, in training and inference. XLA compiles once a shape."""
+    if layer.use_cudnn is True:
+        return cudnn(layer, sequences, initial_state, mask, training)
     cell = layer.cell
     recurrent_dropout = training and cell.recurrent_dropout
     if not cell.is_plain or recurrent_dropout or cell.implementation != 2 or layer.unroll:
@@ -90,8 +101,10 @@ def compiled(layer, sequences, initial_state, mask, training) -> Result:
 
 
 def automatic(layer, sequences, initial_state, mask, training) -> Result:
-    """`compiled` in training, `scan` otherwise."""
-    return (compiled if training else scan)(layer, sequences, initial_state, mask, training)
+    """`compiled` in training and where cuDNN is demanded, `scan` otherwise."""
+    return (compiled if training or layer.use_cudnn is True else scan)(
+        layer, sequences, initial_state, mask, training
+    )
 
 
 _kernel: ContextVar[Kernel] = ContextVar("lstm_kernel", default=automatic)
@@ -132,96 +145,3 @@ def _in_halves(function, *tensors):
     halves = zip(*(tf.split(t, sizes) for t in tensors), strict=True)
     results = [function(*half) for half in halves]
     return [tf.concat(parts, axis=0) for parts in zip(*results, strict=True)]
-
-
-def _lstm(x, h, c, kernel, recurrent_kernel, bias, mask, training):
-    """All hidden states (batch, time, units), last h, last c; h and c pass over steps where `mask`
-    (batch, time), if there is one, is False."""
-
-    @tf.custom_gradient
-    def lstm(x, h, c, kernel, recurrent_kernel, bias):
-        # In eager mode a tape would record what happens inside as well: hence `stop_gradient`.
-        inputs = [tf.stop_gradient(v) for v in (x, h, c, kernel, recurrent_kernel, bias)]
-        hidden, last_c, *stored = _forward(*inputs, mask, store=training)
-
-        def gradient(*upstream):  # rarely wanted in inference, where nothing is stored for it
-            factors = stored if training else _forward(*inputs, mask, store=True)[2:]
-            return _backward(x, h, kernel, recurrent_kernel, mask, hidden, *factors, *upstream)
-
-        return (tf.transpose(hidden, [1, 0, 2]), hidden[-1], last_c), gradient
-
-    return lstm(x, h, c, kernel, recurrent_kernel, bias)
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _forward(x, h, c, kernel, recurrent_kernel, bias, mask, store):
-    """h of every step (time, batch, units), the last c, and with `store` what the gradient needs of
-    every step: what turns dh into dc, dc into dc before (time, batch, units each), and dc and dh into
-    dz (time, batch, 4, units)."""
-    steps, units = tf.shape(x)[1], recurrent_kernel.shape[0]
-    both = tf.concat([kernel, recurrent_kernel], axis=0)  # one product a step
-    # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2: one tanh for all four, without taking them apart
-    half = tf.constant([[0.5], [0.5], [1], [0.5]], x.dtype)
-
-    def step(t, h, c, hidden, *stores):
-        z = tf.matmul(tf.concat([x[:, t], h], axis=1), both) + bias
-        gates = half * tf.tanh(half * tf.reshape(z, [-1, 4, units])) + (1 - half)
-        i, f, g, o = tf.unstack(gates, axis=1)
-        new_c = f * c + i * g
-        shown = tf.tanh(new_c)
-        new_h = o * shown
-        h_to_c, c_to_c = o * (1 - shown * shown), f
-        to_z = tf.stack([g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)], axis=1)
-        if mask is not None:
-            now = mask[:, t, None]
-            new_h, new_c = tf.where(now, new_h, h), tf.where(now, new_c, c)
-            h_to_c, c_to_c = tf.where(now, h_to_c, tf.zeros_like(f)), tf.where(now, f, tf.ones_like(f))
-            to_z = tf.where(now[..., None], to_z, tf.zeros_like(to_z))
-        factors = (h_to_c, c_to_c, to_z)
-        written = [array.write(t, value) for array, value in zip(stores, factors, strict=False)]
-        return t + 1, new_h, new_c, hidden.write(t, new_h), *written
-
-    begin = [0, h, c, *(tf.TensorArray(x.dtype, steps) for _ in range(4 if store else 1))]
-    _, _, c, *stores = tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)
-    hidden, *stored = (array.stack() for array in stores)
-    return hidden, c, *stored
-
-
-def _backward(x, h0, kernel, recurrent_kernel, mask, hidden, h_to_c, c_to_c, to_z, *upstream):
-    """Gradients of x, h0, c0, kernel, recurrent kernel and bias."""
-    # Turned here: XLA multiplies by a matrix that lies across at half the speed.
-    turned = tf.transpose(recurrent_kernel)
-    d_h, d_c, d_z = _back_through_time(turned, mask, h_to_c, c_to_c, to_z, *upstream)
-    # Large products over all steps at once, which TensorFlow's own kernels do faster than XLA's.
-    rows = tf.reshape(d_z, [-1, d_z.shape[-1]])  # (time * batch, 4 * units)
-    batch = tf.shape(h0)[0]
-
-    def product(before, rows):
-        return tf.matmul(tf.reshape(before, [-1, before.shape[-1]]), rows, transpose_a=True)
-
-    d_x = tf.transpose(tf.matmul(d_z, kernel, transpose_b=True), [1, 0, 2])
-    d_kernel = product(tf.transpose(x, [1, 0, 2]), rows)
-    d_recurrent = product(h0, rows[:batch]) + product(hidden[:-1], rows[batch:])
-    d_bias = tf.matmul(tf.ones([1, tf.shape(rows)[0]], rows.dtype), rows)[0]  # a sum, on all cores
-    return d_x, d_h, d_c, d_kernel, d_recurrent, d_bias
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _back_through_time(turned_kernel, mask, h_to_c, c_to_c, to_z, d_outputs, d_h, d_c):
-    """Gradients of h0, c0 and of the gates' sums (time, batch, 4 * units)."""
-    steps = tf.shape(h_to_c)[0]
-    width = turned_kernel.shape[0]
-    to_z = tf.ensure_shape(tf.reshape(to_z, [steps, -1, width]), [None, d_h.shape[0], width])
-
-    def step(t, d_h, d_c, d_sums):
-        d_h = d_h + d_outputs[:, t]
-        d_c = d_c + d_h * h_to_c[t]
-        d_z = to_z[t] * tf.concat([d_c, d_c, d_c, d_h], axis=1)
-        h_share = tf.matmul(d_z, turned_kernel)
-        if mask is not None:
-            h_share = tf.where(mask[:, t, None], h_share, d_h)
-        return t - 1, h_share, d_c * c_to_c[t], d_sums.write(t, d_z)
-
-    begin = [steps - 1, d_h, d_c, tf.TensorArray(to_z.dtype, steps)]
-    _, d_h, d_c, d_sums = tf.while_loop(lambda t, *_: t >= 0, step, begin, maximum_iterations=steps)
-    return d_h, d_c, d_sums.stack()

@@ -24,6 +24,8 @@ class LSTM(keras.layers.RNN):
         units: Size of the cell, and of the hidden state unless it is projected.
         peephole, projection_units, layer_norm, coupled_gates, zoneout, cell_clip, forget_bias:
             As `LSTMCell`.
+        use_cudnn: "auto" takes cuDNN in training where a GPU and this layer allow it; True always, and a
+            call fails where they do not, as Keras's; False never.
         **kwargs: As `keras.layers.LSTM`.
 
     Call arguments:
@@ -31,7 +33,10 @@ class LSTM(keras.layers.RNN):
         mask: (batch, time) of booleans; the state passes over a step that is False.
         initial_state: `[h, c]`, each (batch, units), h (batch, projection_units) if it is
             projected; zeros by default.
-        training: Whether dropout and zoneout are active.
+        training: Whether dropout and zoneout are active, and the fast kernel is taken: `fit` says True; a
+            loop of one's own must, by `model(x, training=True)`, or trains at the speed of Keras's loop.
+            Both have derivatives of every order, by tapes and eagerly forward, and they are the same
+            numbers; `lstm_apps.layers.gradient` says what TensorFlow refuses.
 
     Returns:
         (batch, units), or (batch, time, units) with `return_sequences`; followed by h and c with
@@ -123,26 +128,12 @@ class LSTM(keras.layers.RNN):
             **kwargs,
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        if use_cudnn not in ("auto", False):
-            raise ValueError(
-                f"use_cudnn is {use_cudnn!r}, expected 'auto' or False: this layer cannot promise cuDNN."
-            )
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f"use_cudnn is {use_cudnn!r}, expected 'auto', True or False.")
         self.use_cudnn = use_cudnn
         # As Keras: cuDNN cannot be inside what XLA compiles. On a CPU the plain layer compiles itself,
         # and is faster in a model that is not compiled as a whole.
         self.supports_jit = not (cell.is_plain and use_cudnn)
-
-    @property
-    def units(self):
-        return self.cell.units
-
-    @property
-    def dropout(self):
-        return self.cell.dropout
-
-    @property
-    def recurrent_dropout(self):
-        return self.cell.recurrent_dropout
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if isinstance(mask, list | tuple):
@@ -207,4 +198,35 @@ class LSTM(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config):
+        """A layer from its own config, or from that of Keras's, of Keras 2 too."""
+        config = dict(config)
+        if config.pop("time_major", False):
+            raise ValueError(
+                f"The config of {config.get('name', 'an LSTM')} has time_major=True, which Keras 3 does not "
+                "know: set it to False and give the layer (batch, time, features)."
+            )
+        config.pop("batch_input_shape", None)  # the layer sees the shape of what it is called on
         return cls(**config)
+
+
+def _of_cell(name: str) -> property:
+    return property(lambda layer: getattr(layer.cell, name))
+
+
+# What `keras.layers.LSTM` says of its cell.
+_WEIGHTS = [
+    f"{weight}_{what}"
+    for weight in ("kernel", "recurrent", "bias")
+    for what in ("initializer", "regularizer", "constraint")
+]
+for _name in (
+    "units",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "unit_forget_bias",
+    "dropout",
+    "recurrent_dropout",
+    *_WEIGHTS,
+):
+    setattr(LSTM, _name, _of_cell(_name))

@@ -149,6 +149,37 @@ def test_what_cudnn_does_not_do_goes_without_it(monkeypatch, arguments):
     LSTM(5)(np.zeros((2, 3, 4), "float32"), mask=np.ones((2, 3), bool), training=True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"activation": "relu"}, {"peephole": True}, {"recurrent_dropout": 0.1}, {"unroll": True}],
+)
+def test_cudnn_that_is_demanded_and_cannot_be_had_is_an_error_of_the_call(monkeypatch, arguments):
+    if arguments:
+        cudnn.simulate(monkeypatch)
+    layer = LSTM(5, use_cudnn=True, **arguments)
+    for training in (False, True):
+        with pytest.raises(ValueError, match="use_cudnn='auto'"):
+            layer(np.zeros((2, 3, 4), "float32"), training=training)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_cudnn_that_is_demanded_is_taken_and_repeats_the_last_output(monkeypatch, sequences, zero, backwards):
+    flags = {"return_sequences": sequences, "zero_output_for_mask": zero, "go_backwards": backwards}
+    layer = LSTM(5, use_cudnn=True, return_state=True, **flags)
+    x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
+    mask = np.arange(6) < np.array([[6], [4], [1]])
+    with kernels.use_kernel(kernels.scan):
+        expected = layer(x, mask=mask)
+    cudnn.simulate(monkeypatch)
+    monkeypatch.setattr(kernels, "fused", None)
+    monkeypatch.setattr(kernels, "scan", None)
+    for found, want in zip(layer(x, mask=mask), expected, strict=True):
+        np.testing.assert_allclose(found, want, atol=1e-6)
+    assert LSTM.from_config(layer.get_config()).use_cudnn is True
+
+
 MIRRORED = """
 import keras, numpy as np, sys, tensorflow as tf
 from lstm_apps.layers import LSTM

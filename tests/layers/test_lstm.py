@@ -210,8 +210,3 @@ def test_learns_in_mixed_precision():
         assert layer.cell.kernel.dtype == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def test_cudnn_cannot_be_demanded():
-    with pytest.raises(ValueError, match="use_cudnn"):
-        LSTM(5, use_cudnn=True)

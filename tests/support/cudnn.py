@@ -18,7 +18,7 @@ def by_its_manual(input, input_h, input_c, params, rnn_mode, sequence_lengths, t
     forget, cell and output gate, (units, features) each; recurrent weights; the biases of both."""
     assert rnn_mode == "lstm"
     assert not time_major
-    assert (sequence_lengths.numpy() == input.shape[1]).all()
+    mask = np.arange(input.shape[1]) < sequence_lengths.numpy()[:, None]
     features, units = input.shape[-1], input_h.shape[-1]
     sizes = [(units, features)] * 4 + [(units, units)] * 4 + [(units,)] * 8
     ends = np.cumsum([np.prod(size) for size in sizes])
@@ -26,6 +26,7 @@ def by_its_manual(input, input_h, input_c, params, rnn_mode, sequence_lengths, t
     assert ends[-1] == params.shape[0]
     weights = [np.concatenate(parts[:4]).T, np.concatenate(parts[4:8]).T]
     bias = np.concatenate(parts[8:12]) + np.concatenate(parts[12:])
-    found = reference.lstm(input.numpy(), [*weights, bias], h=input_h[:, 0].numpy(), c=input_c[:, 0].numpy())
-    outputs, h, c = (tf.constant(v, tf.float32) for v in found)
+    state = {"h": input_h[:, 0].numpy(), "c": input_c[:, 0].numpy()}
+    outputs, h, c = reference.lstm(input.numpy(), [*weights, bias], mask=mask, **state)
+    outputs, h, c = (tf.constant(v, tf.float32) for v in (outputs * mask[..., None], h, c))
     return outputs, h[:, None], c[:, None], None, None
