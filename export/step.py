@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.signature import Signature
+from export.states import UNROLLED
 from export.trace import contexts_by, inside_a_step, keras_loop, lstms_by, safe_name
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features import Arrays
@@ -118,8 +119,7 @@ class StepSignature(Signature):
             after.extend(new)
             if mask is not None and not layer.zero_output_for_mask:
                 # A masked step repeats the last output, which may be of the chunk before.
-                here = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
-                outputs = tf.where(here[..., None], outputs, given[0][:, None])
+                outputs = tf.where(_begun(mask)[..., None], outputs, given[0][:, None])
                 last = outputs[:, -1]
             return last, outputs, new
 
@@ -163,6 +163,15 @@ class StepSignature(Signature):
             stream.push(chunk)
             for i in range(self.examples):
                 yield {name: a[i : i + 1] for name, a in inputs.items()}
+
+
+def _begun(mask: tf.Tensor) -> tf.Tensor:
+    """Whether a step of the chunk was valid, this one or one before, (batch, steps)."""
+    steps = mask.shape[1]
+    if steps is None or steps > UNROLLED:
+        return tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
+    each = itertools.accumulate(tf.unstack(tf.cast(mask, tf.bool), axis=1), tf.logical_or)
+    return tf.stack(list(each), axis=1)  # no sum, for TFLite's quantizer takes none of integers
 
 
 def _check_windows(model: keras.Model) -> None:

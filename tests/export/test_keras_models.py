@@ -247,7 +247,7 @@ def test_both_directions_merged_in_every_way(layer, write, file, operator, tmp_p
     plain = layer in (LSTM, K.LSTM)
     outputs = [
         K.Bidirectional(layer(2, return_sequences=sequences), merge_mode=merge)(x)
-        for merge, sequences in (MERGES if plain else MERGES[:2])
+        for merge, sequences in (MERGES if layer is LSTM else MERGES[:2])
     ]
     if plain:  # another layer backwards, and the states of both
         backwards = layer(3, go_backwards=True, activation="relu")

@@ -296,8 +296,7 @@ def quantized_model(build=None, **arguments) -> keras.Model:
     keras.utils.set_random_seed(0)
     inputs = keras.Input((20, 4), name="x")
     hidden = (build or (lambda L, x: L(32, return_sequences=True, **arguments)(x)))(LSTM, inputs)
-    hidden = hidden[0] if isinstance(hidden, list | tuple) else hidden
-    return keras.Model(inputs, keras.layers.Dense(3)(hidden))
+    return keras.Model(inputs, [keras.layers.Dense(3)(h) for h in keras.tree.flatten(hidden)])
 
 
 def series(batch: int, seed: int, padded: bool = False) -> np.ndarray:
