@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -159,11 +159,16 @@ DATA = {
 
 @pytest.fixture(scope="module", params=DATA)
 def exported(request, tmp_path_factory):
+    return written(request.param, tmp_path_factory)
+
+
+@cache  # pytest may come back to a parameter
+def written(name, tmp_path_factory):
     """All files of an application, of a model that learnt nothing: path -> inputs of them as the examples
     make them."""
-    folder = tmp_path_factory.mktemp(request.param)
-    app = application.get(request.param)
-    data = app.load(Request(str(DATA[request.param](folder))))
+    folder = tmp_path_factory.mktemp(name)
+    app = application.get(name)
+    data = app.load(Request(str(DATA[name](folder))))
     features = app.fit_features(data)
     if app.name == "sentiment":
         features = replace(features, lengths=(8, 16))  # each is one more form of the TFLite file
@@ -178,14 +183,14 @@ def exported(request, tmp_path_factory):
             with_outputs(whole, app.stream_outputs if step else app.outputs),
             app.checks(features, data),
         )
-        for name in ("onnx", "tflite"):
-            path = folder / f"model{'.step' if step else ''}.{name}"
-            FORMATS[name].write(
+        for form in ("onnx", "tflite"):
+            path = folder / f"model{'.step' if step else ''}.{form}"
+            FORMATS[form].write(
                 model,
                 path,
                 tolerance=1e-3,
                 metadata=_metadata(run, inputs, model, chunk),
-                **_arguments(run, data, name, inputs, None, chunk or False),
+                **_arguments(run, data, form, inputs, None, chunk or False),
             )
             found[path] = {
                 n: np.full((1, *a.shape[1:]), 1 if a.dtype.kind == "i" else 0.5, a.dtype)

@@ -150,7 +150,12 @@ class Run:
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.model_file} is damaged: {first_line(error)}") from error
         app = self.application
-        return with_outputs(model, {*app.outputs, *app.stream_outputs})
+        wanted = {*app.outputs, *app.stream_outputs}
+        if missing := sorted(wanted - model.output.keys()):
+            raise InputError(
+                f"{self.folder} is of an older version, without the output {', '.join(missing)}: train it anew."
+            )
+        return with_outputs(model, wanted)
 
     def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
         write_json(
