@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,16 +157,19 @@ DATA = {
 }
 
 
+WRITTEN = {}  # name of an application -> what `written` gave
+
+
 @pytest.fixture(scope="module", params=DATA)
 def exported(request, tmp_path_factory):
-    return written(request.param, tmp_path_factory)
+    if request.param not in WRITTEN:  # pytest may come back to a parameter
+        WRITTEN[request.param] = written(request.param, tmp_path_factory.mktemp(request.param))
+    return WRITTEN[request.param]
 
 
-@cache  # pytest may come back to a parameter
-def written(name, tmp_path_factory):
+def written(name, folder):
     """All files of an application, of a model that learnt nothing: path -> inputs of them as the examples
     make them."""
-    folder = tmp_path_factory.mktemp(name)
     app = application.get(name)
     data = app.load(Request(str(DATA[name](folder))))
     features = app.fit_features(data)

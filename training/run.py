@@ -153,7 +153,7 @@ class Run:
         wanted = {*app.outputs, *app.stream_outputs}
         if missing := sorted(wanted - model.output.keys()):
             raise InputError(
-                f"{self.folder} is of an older version, without the output {', '.join(missing)}: train it anew."
+                f"{self.folder} is of an older version, its model lacks {', '.join(missing)}: train it anew."
             )
         return with_outputs(model, wanted)
 
