@@ -157,13 +157,27 @@ DATA = {
 }
 
 
+WRITTEN = {}  # name of an application -> what `written` gave
+
+
 @pytest.fixture(scope="module", params=DATA)
 def exported(request, tmp_path_factory):
+    if request.param not in WRITTEN:  # pytest may come back to a parameter
+        WRITTEN[request.param] = written(request.param, tmp_path_factory.mktemp(request.param))
+    return WRITTEN[request.param]
+
+
+def written(name, folder):
     """All files of an application, of a model that learnt nothing: path -> inputs of them as the examples
     make them."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp(request.param)
     app = registry.application(request.param)
     data = app.load(Request(str(DATA[request.param](folder))))
+=======
+    app = application.get(name)
+    data = app.load(Request(str(DATA[name](folder))))
+>>>>>>> text
     features = app.fit_features(data)
     if app.name == "sentiment":
         features = replace(features, lengths=(8, 16))  # each is one more form of the TFLite file
@@ -178,14 +192,14 @@ def exported(request, tmp_path_factory):
             with_outputs(whole, app.stream_outputs if step else app.outputs),
             app.checks(features, data),
         )
-        for name in ("onnx", "tflite"):
-            path = folder / f"model{'.step' if step else ''}.{name}"
-            FORMATS[name].write(
+        for form in ("onnx", "tflite"):
+            path = folder / f"model{'.step' if step else ''}.{form}"
+            FORMATS[form].write(
                 model,
                 path,
                 tolerance=1e-3,
                 metadata=_metadata(run, inputs, model, chunk),
-                **_arguments(run, data, name, inputs, None, chunk or False),
+                **_arguments(run, data, form, inputs, None, chunk or False),
             )
             found[path] = {
                 n: np.full((1, *a.shape[1:]), 1 if a.dtype.kind == "i" else 0.5, a.dtype)
