@@ -170,14 +170,8 @@ def exported(request, tmp_path_factory):
 def written(name, folder):
     """All files of an application, of a model that learnt nothing: path -> inputs of them as the examples
     make them."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp(request.param)
-    app = registry.application(request.param)
-    data = app.load(Request(str(DATA[request.param](folder))))
-=======
-    app = application.get(name)
+    app = registry.application(name)
     data = app.load(Request(str(DATA[name](folder))))
->>>>>>> text
     features = app.fit_features(data)
     if app.name == "sentiment":
         features = replace(features, lengths=(8, 16))  # each is one more form of the TFLite file

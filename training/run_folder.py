@@ -153,18 +153,14 @@ class RunFolder:
             model = keras.models.load_model(self.model_file, compile=False)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.model_file} is damaged: {first_line(error)}") from error
-<<<<<<< HEAD:training/run_folder.py
-        names = {*self.application.outputs, *self.application.stream_outputs}
-        return with_outputs(model, names) if names else model  # a generator's graphs are made of all of it
-=======
-        app = self.application
-        wanted = {*app.outputs, *app.stream_outputs}
+        wanted = {*self.application.outputs, *self.application.stream_outputs}
+        if not wanted:  # a generator, whose graphs are made of all of it
+            return model
         if missing := sorted(wanted - model.output.keys()):
             raise InputError(
                 f"{self.folder} is of an older version, its model lacks {', '.join(missing)}: train it anew."
             )
         return with_outputs(model, wanted)
->>>>>>> text:training/run.py
 
     def write_config(self, config: Config, features: Features, data: Data, environment: dict) -> None:
         write_json(
