@@ -182,7 +182,7 @@ def benchmark(run: RunFolder, data: Data, model) -> Iterator[dict[str, Any]]:
         of a stream), max_abs_error (against Keras), metrics, arena_bytes; or `reason` why there is none.
     """
     app, features = run.application, run.features
-    inputs, chunk = app.checks(features, data), app.stream_chunk(features)
+    inputs, chunk = app.parity_inputs(features, data), app.stream_chunk(features)
     expected = keras_run(model)(inputs)
     for row in run.exports:
         step = ".step." in row["file"]

@@ -79,7 +79,7 @@ def export_run(
         raise InputError(f"{app.name} reads its whole input at once: it has no step of a stream.")
     chunk = app.stream_chunk(features)
     exported = with_outputs(model, app.stream_outputs if step else app.outputs)
-    inputs = app.checks(features, data)
+    inputs = app.parity_inputs(features, data)
     rows = {row["file"]: row for row in run.exports}
     for name in chosen:
         form = FORMATS[name]
@@ -163,7 +163,7 @@ def _metadata(run: RunFolder, inputs: Arrays, model: keras.Model, chunk: int | N
         "info": {
             "application": app.name,
             "summary": app.describe(run.features),
-            "notice": app.notice,
+            "disclaimer": app.disclaimer,
             "layout": app.layout,
             "unit": provenance.get("unit", ""),
             "data": {k: provenance.get(k, "") for k in ("source", "origin", "licence", "citation", "sha256")},

@@ -87,7 +87,7 @@ class Application(ABC):
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     model_module: str  # its import registers the layers that a saved model names
-    notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
+    disclaimer: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
 
     def columns(
         self, request: Request, *, step: bool = False, fold: bool = False, dialect: Sequence[str] = ()
@@ -140,7 +140,7 @@ class Application(ABC):
     def loss(self, features: Any) -> Any:
         """The Keras loss, or losses by output name."""
 
-    def finish(self, model: "keras.Model", features: Any, data: Data) -> Any:
+    def calibrate(self, model: "keras.Model", features: Any, data: Data) -> Any:
         """Set what no gradient finds, such as calibration and thresholds, on `data.validation`, in the
         best epoch's model or in the features, which are returned. Doing it twice must change nothing.
         By default there is nothing to set."""
@@ -179,7 +179,7 @@ class Application(ABC):
         return []
 
     @abstractmethod
-    def checks(self, features: Any, data: Data) -> Arrays:
+    def parity_inputs(self, features: Any, data: Data) -> Arrays:
         """A few real test inputs on which an export is compared with Keras."""
 
     def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
@@ -188,8 +188,8 @@ class Application(ABC):
         return None
 
     def lengths(self, features: Any) -> tuple[int, ...]:
-        """Lengths of its inputs, shorter than those of `checks`, for which a file of fixed sizes has a form
-        of its own. By default there are none."""
+        """Lengths of its inputs, shorter than those of `parity_inputs`, for which a file of fixed sizes has a
+        form of its own. By default there are none."""
         return ()
 
     def stream_chunk(self, features: Any) -> int:

@@ -176,7 +176,7 @@ def exported(request, tmp_path_factory):
         chunk = app.stream_chunk(features) if step else None
         model, inputs = (
             with_outputs(whole, app.stream_outputs if step else app.outputs),
-            app.checks(features, data),
+            app.parity_inputs(features, data),
         )
         for name in ("onnx", "tflite"):
             path = folder / f"model{'.step' if step else ''}.{name}"

@@ -26,7 +26,7 @@ def write_report(run: RunFolder, data: Data, model: keras.Model) -> Path:
     app, features = run.application, run.features
     plots = [loss_curves(run.history_file)]
     plots += app.plots(features, data, keras_run(model))
-    one_input = {name: array[-1:] for name, array in app.checks(features, data).items()}
+    one_input = {name: array[-1:] for name, array in app.parity_inputs(features, data).items()}
     plots += gate_maps(model, one_input)
     return _write(
         run.folder / "report.html",

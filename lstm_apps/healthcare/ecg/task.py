@@ -84,7 +84,7 @@ class Ecg(Application):
     outputs = ("classes",)
     stream_outputs = ("classes",)
     baselines = baselines.NAMES
-    notice = RESEARCH_ONLY
+    disclaimer = RESEARCH_ONLY
     presets = {  # noqa: RUF012
         "quick": {"units": 32, "epochs": 4, "steps_per_epoch": 60, "dropout": 0.3, "learning_rate": 3e-3},
         "full": {
@@ -225,7 +225,7 @@ class Ecg(Application):
             strip([b.source for b in data.test], [b.labels for b in data.test], found),
         ]
 
-    def checks(self, features: BeatFeatures, data: Data) -> Arrays:
+    def parity_inputs(self, features: BeatFeatures, data: Data) -> Arrays:
         stretches = np.zeros((len(data.test), BEATS, SEEN), np.float32)
         for stretch, b in zip(stretches, data.test, strict=True):
             part = seen(b.table[:BEATS])

@@ -85,7 +85,7 @@ class Vitals(Application):
     outputs = ("risk",)
     stream_outputs = ("risk",)
     baselines = (baselines.NEWS2, baselines.LAST_MAP, *baselines.FITTED)
-    notice = RESEARCH_ONLY
+    disclaimer = RESEARCH_ONLY
     presets = {  # noqa: RUF012
         "quick": {
             "units": 16,
@@ -191,7 +191,7 @@ class Vitals(Application):
 
         return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
 
-    def finish(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+    def calibrate(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
         """Sets the calibration and the threshold of alarms, from what each member says of the patients
         that it did not learn from."""
         from scipy.special import expit
@@ -298,7 +298,7 @@ class Vitals(Application):
             *_risk_pictures(data.test, hours, {MODEL: stable, **simple}),
         ]
 
-    def checks(self, features: VitalsFeatures, data: Data) -> Arrays:
+    def parity_inputs(self, features: VitalsFeatures, data: Data) -> Arrays:
         parts = [p for c in data.test for p in stretches(c.rows)]
         chosen = sorted(parts, key=len, reverse=True)[:_CHECKS]
         hours = np.zeros((len(chosen), STRETCH, COLUMNS), np.float32)
