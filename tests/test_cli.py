@@ -169,7 +169,7 @@ def test_predict_hands_over_the_options_of_the_application(cli, monkeypatch):
     )
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
     code, out, _ = cli("predict", "a.onnx", "some words", "--lead", "II", "--json")
-    assert (code, json.loads(out)) == (0, {"text": "some words", "margin": "II"})
+    assert (code, json.loads(out)) == (0, {"text": "some words", "lead": "II"})
     code, _, error = cli("predict", "a.onnx", "some words", "--leed", "II")
     assert (code, error) == (2, "Error: Unknown option 'leed'. Did you mean 'lead'?\n")
 
