@@ -90,7 +90,7 @@ class Application(ABC):
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
     model_module: str  # its import registers the layers that a saved model names
-    notice: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
+    disclaimer: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
 
     def columns(
         self, request: Request, *, step: bool = False, fold: bool = False, dialect: Sequence[str] = ()
@@ -143,7 +143,7 @@ class Application(ABC):
     def loss(self, features: Any) -> Any:
         """The Keras loss, or losses by output name."""
 
-    def finish(self, model: "keras.Model", features: Any, data: Data) -> Any:
+    def calibrate(self, model: "keras.Model", features: Any, data: Data) -> Any:
         """Set what no gradient finds, such as calibration and thresholds, on `data.validation`, in the
         best epoch's model or in the features, which are returned. Doing it twice must change nothing.
         By default there is nothing to set."""
@@ -181,10 +181,12 @@ class Application(ABC):
         """As `plots`, of the folds of cross-validation taken pooled. By default there are none."""
         return []
 
-    def checks(self, features: Any, data: Data) -> Arrays:
+    def parity_inputs(self, features: Any, data: Data) -> Arrays:
         """A few real test inputs on which an export is compared with Keras, where a model is one graph; a
-        generator has `inputs_of_graphs`."""
-        raise NotImplementedError(f"{self.name} has neither checks nor inputs_of_graphs")
+        generator has `parity_parity_parity_inputs_of_graphs`."""
+        raise NotImplementedError(
+            f"{self.name} has neither parity_inputs nor parity_parity_parity_inputs_of_graphs"
+        )
 
     def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
         """What a server does before the model's graph, where it is served in TensorFlow: operations from
@@ -192,8 +194,8 @@ class Application(ABC):
         return None
 
     def lengths(self, features: Any) -> tuple[int, ...]:
-        """Lengths of its inputs, shorter than those of `checks`, for which a file of fixed sizes has a form
-        of its own. By default there are none."""
+        """Lengths of its inputs, shorter than those of `parity_inputs`, for which a file of fixed sizes has a
+        form of its own. By default there are none."""
         return ()
 
     def stream_chunk(self, features: Any) -> int:
@@ -207,10 +209,12 @@ class Application(ABC):
 
         return {MAIN: keras.Model(model.input, {name: model.output[name] for name in sorted(self.outputs)})}
 
-    def inputs_of_graphs(self, features: Any, data: Data, run: ModelFunction) -> dict[str, Arrays]:
-        """Of each graph a few real inputs, as `checks`. `run` is the Keras model, for what a decoder reads is
+    def parity_parity_parity_inputs_of_graphs(
+        self, features: Any, data: Data, run: ModelFunction
+    ) -> dict[str, Arrays]:
+        """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model, for what a decoder reads is
         what an encoder puts out."""
-        return {MAIN: self.checks(features, data)}
+        return {MAIN: self.parity_inputs(features, data)}
 
     def generated(self, features: Any, data: Data, run: ModelFunction, count: int) -> list[list[int]]:
         """Of a generator: the tokens that it writes, the likeliest at each step, for `count` test inputs. An

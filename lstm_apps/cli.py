@@ -73,7 +73,7 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
                 "metric": a.metrics[0].name,
                 "baselines": list(a.baselines),
                 "own data": a.layout,
-                "notice": a.notice,
+                "disclaimer": a.disclaimer,
             }
         )
     if as_json:
@@ -84,8 +84,8 @@ def list_applications(as_json: Annotated[bool, typer.Option("--json")] = False) 
         out.print(f"    metric {row['metric']}, dataset {row['dataset']}", highlight=False)
         out.print(f"    against {', '.join(row['baselines'])}", highlight=False)
         out.print(f"    own data: {row['own data']}", highlight=False)
-        if row["notice"]:
-            out.print(f"    {row['notice']}", highlight=False)
+        if row["disclaimer"]:
+            out.print(f"    {row['disclaimer']}", highlight=False)
 
 
 def _about(option: str) -> str:
@@ -214,8 +214,8 @@ def cross_validate(
             out.print(f"{metric}, pooled: {margin_of(ahead)}.")
         if reason := row.get("pooled", {}).get("reason"):
             out.print(f"{metric}, pooled, cannot be computed: {reason}.")
-    if task.notice:
-        out.print(task.notice)
+    if task.disclaimer:
+        out.print(task.disclaimer)
     out.print(f"Report: {folder / 'cross-validation.html'}", soft_wrap=True, highlight=False)
 
 
@@ -293,8 +293,8 @@ def predict(
     answer = model.predict(path if there else raw, **options)
     if as_json:
         print(json.dumps(_plain(answer), allow_nan=False))
-        if model.info["notice"]:
-            err.print(model.info["notice"])
+        if model.info["disclaimer"]:
+            err.print(model.info["disclaimer"])
     else:
         out.print(answer_table(answer, model.info))
 
@@ -377,8 +377,8 @@ def _show(run) -> None:
         out.print(sentence)
     if run.exports:
         out.print(exports_table(run.exports))
-    if run.application.notice:
-        out.print(run.application.notice)
+    if run.application.disclaimer:
+        out.print(run.application.disclaimer)
     out.print(f"Report: {run.folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 

@@ -157,8 +157,8 @@ class Run(RunFolder):
             buffer = io.BytesIO()
             self.plot("loss").savefig(buffer, format="png", dpi=90)
             parts.append(f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">')
-        if app.notice:
-            parts.append(f"<p>{html.escape(app.notice)}</p>")
+        if app.disclaimer:
+            parts.append(f"<p>{html.escape(app.disclaimer)}</p>")
         parts.append(f"<p><code>{html.escape(str(self.folder))}</code></p>")
         return "\n".join(parts)
 

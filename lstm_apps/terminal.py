@@ -140,8 +140,8 @@ def answer_table(answer: Any, info: dict[str, Any]) -> Table:
         table.show_header = False
         for name, value in answer.items():
             table.add_row(name, _shown(value))
-    if info["notice"]:
-        table.caption = info["notice"]
+    if info["disclaimer"]:
+        table.caption = info["disclaimer"]
     return table
 
 

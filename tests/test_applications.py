@@ -129,7 +129,7 @@ def test_ecg(tmp_path):
         (np.full(999, np.nan), 250),
     ]
     run = check_application("ecg", folder, tmp_path, bad, lambda part: {b.patient for b in part})
-    assert "not a medical device" in runtime.load(run.folder / "model.onnx").info["notice"]
+    assert "not a medical device" in runtime.load(run.folder / "model.onnx").info["disclaimer"]
     signal, _, _ = heart(beats=60, seed=9)
     expected = runtime.load(run.folder / "model.onnx").predict((signal, RATE))
     for file in ("model.step.onnx", "model.step.tflite"):

@@ -164,7 +164,7 @@ def test_what_needs_more_than_the_runtime_says_so(cli, monkeypatch):
 def test_predict_hands_over_the_options_of_the_application(cli, monkeypatch):
     model = SimpleNamespace(
         predict=lambda raw, **options: {"text": raw, **options},
-        info={"notice": ""},
+        info={"disclaimer": ""},
         options={"lead": Option(str, "which lead to read")},
     )
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
@@ -181,7 +181,7 @@ def test_an_empty_input_is_no_folder(cli, small_run):
 
 
 def test_predict_tells_that_a_file_is_not_there(cli, small_run, monkeypatch):
-    model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"notice": ""}, options={})
+    model = SimpleNamespace(predict=lambda raw: {"text": raw}, info={"disclaimer": ""}, options={})
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
     code, out, err = cli("predict", small_run.folder / "model.onnx", "review.txt", "--json")
     assert (code, json.loads(out)) == (0, {"text": "review.txt"})

@@ -184,7 +184,7 @@ def written(name, folder):
         chunk = app.stream_chunk(features) if step else None
         model, inputs = (
             with_outputs(whole, app.stream_outputs if step else app.outputs),
-            app.checks(features, data),
+            app.parity_inputs(features, data),
         )
         for form in ("onnx", "tflite"):
             path = folder / f"model{'.step' if step else ''}.{form}"

@@ -41,7 +41,7 @@ def test_files_in_runtimes_have_the_first_metric_they_can():
 
 def test_words_in_brackets_are_words():
     answer = {"word": "[b]", "probabilities": {"[b]": 0.5, "[/b] :bug:": 0.25}}
-    shown_rows = shown(answer_table(answer, {"application": "a", "unit": "", "notice": ""}))
+    shown_rows = shown(answer_table(answer, {"application": "a", "unit": "", "disclaimer": ""}))
     assert shown_rows == [["word", "[b]"], ["probabilities", "[b]: 0.5000, [/b] :bug:: 0.2500"]]
 
 
@@ -61,5 +61,6 @@ def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
 
 
 def test_what_is_not_known_is_called_so():
-    shown = answer_table({"word": None, "probability": 0.25}, {"application": "a", "unit": "", "notice": ""})
+    info = {"application": "a", "unit": "", "disclaimer": ""}
+    shown = answer_table({"word": None, "probability": 0.25}, info)
     assert list(shown.columns[1].cells) == ["unknown", "0.2500"]

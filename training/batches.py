@@ -37,7 +37,7 @@ def shuffled(examples: Examples, batch_size: int, seed: int, steps: int, epoch: 
 
 
 @contextlib.contextmanager
-def ahead(batches: Iterator[Batch], count: int = 4) -> Iterator[Iterator[Batch]]:
+def prefetch(batches: Iterator[Batch], count: int = 4) -> Iterator[Iterator[Batch]]:
     """Inside the `with` block, `batches`, made by a thread of their own, up to `count` of them before they
     are asked for. After it the thread has ended and whoever still waits for a batch gets none."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(count)

@@ -14,7 +14,7 @@ from lstm_apps.errors import InputError
 from lstm_apps.features import Arrays, Features, ModelFunction
 from lstm_apps.layers import kernels
 from lstm_apps.runtime.metadata import MAIN
-from training.batches import InOrder, ahead, batches_an_epoch, shuffled
+from training.batches import InOrder, batches_an_epoch, prefetch, shuffled
 from training.callbacks import CheckpointCallback, SeededDropout, save_model
 from training.config import Config
 from training.prepare import Prepared, prepare
@@ -60,7 +60,7 @@ def fit(
     done = checkpoint.state["epochs_done"]
     if not checkpoint.state["finished"]:
         drawn = shuffled(examples, config.batch_size, config.seed, steps, done)
-        with kernels.use_kernel(kernels.compiled), ahead(drawn) as batches:
+        with kernels.use_kernel(kernels.compiled), prefetch(drawn) as batches:
             model.fit(
                 batches,
                 steps_per_epoch=steps,
@@ -79,7 +79,7 @@ def fit(
     if not run.model_file.is_file():
         raise InputError("Training diverged: no epoch ended with a finite validation loss.")
     finished = keras.models.load_model(run.model_file)
-    run.write_features(app.finish(finished, features, data))
+    run.write_features(app.calibrate(finished, features, data))
     save_model(finished, run.model_file)
     checkpoint.complete()
     return run

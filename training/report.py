@@ -46,7 +46,7 @@ def write_report(run: RunFolder, data: Data, model: keras.Model) -> Path:
 def _one_input(app: Application, features: Any, data: Data) -> dict[str, np.ndarray]:
     """One example of the test part."""
     if app.outputs:
-        return {name: array[-1:] for name, array in app.checks(features, data).items()}
+        return {name: array[-1:] for name, array in app.parity_inputs(features, data).items()}
     examples = app.examples(features, data.test)  # of a generator: input and target
     return examples.batch(np.array([len(examples) - 1]), None)[0]
 

@@ -166,7 +166,7 @@ class Forecasting(Application):
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
 
-    def finish(self, model, features: ForecastFeatures, data: Data) -> ForecastFeatures:
+    def calibrate(self, model, features: ForecastFeatures, data: Data) -> ForecastFeatures:
         examples = self.examples(features, data.validation)
         inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
         members = model.predict(inputs, batch_size=256, verbose=0)["members"]
@@ -219,7 +219,7 @@ class Forecasting(Application):
             calibration(actual, quantiles, features.quantiles),
         ]
 
-    def checks(self, features: ForecastFeatures, data: Data) -> Arrays:
+    def parity_inputs(self, features: ForecastFeatures, data: Data) -> Arrays:
         examples = self._test_examples(features, data)
         spread = np.linspace(0, len(examples) - 1, num=min(16, len(examples)), dtype=int)
         return examples.batch(np.unique(spread), None)[0]

@@ -21,7 +21,7 @@ class Model:
     """An exported model with the preprocessing that its file carries.
 
     Attributes:
-        info: What the file says of itself: application, summary, notice, unit, licence of the
+        info: What the file says of itself: application, summary, disclaimer, unit, licence of the
             data, metrics, parity with Keras.
         engine: The file in its runtime, for named arrays in and out.
     """
@@ -37,8 +37,8 @@ class Model:
         try:
             self._features = from_json(metadata["features"], self.engine.attachments)
             self.info: dict[str, Any] = {**metadata["info"], "parity": metadata["parity"]}
-            if not all(isinstance(self.info[name], str) for name in ("application", "notice", "unit")):
-                raise TypeError("its application, notice and unit are no texts")
+            if not all(isinstance(self.info[name], str) for name in ("application", "disclaimer", "unit")):
+                raise TypeError("its application, disclaimer and unit are no texts")
         except InputError as error:
             raise ModelFileError(
                 f"{path}: its metadata are damaged or of another version: {error}"

@@ -162,5 +162,5 @@ def test_every_application_has_a_card_with_a_place_for_figures(name):
     for kind in ("metrics", "cross-validation"):
         assert text.count(f"<!-- {kind} -->") == text.count(f"<!-- /{kind} -->")
     assert "<!-- metrics -->" in text or "<!-- cross-validation -->" in text
-    if registry.application(name).notice:
-        assert registry.application(name).notice in text
+    if registry.application(name).disclaimer:
+        assert registry.application(name).disclaimer in text

@@ -301,7 +301,7 @@ def test_a_sealed_file_that_names_what_is_not_there_is_refused(small_run, what, 
         lambda m: m["features"].update(history=True),
         lambda m: m["features"].update(mean=float("nan")),
         lambda m: m["features"].update(step=3),
-        lambda m: m["info"].pop("notice"),
+        lambda m: m["info"].pop("disclaimer"),
         lambda m: m["info"].update(unit=None),
     ],
 )

@@ -102,7 +102,7 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
     # A stream in pieces says what the whole says.
     if app.stream_outputs:
         rows = export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None, step=True)
-        one = {n: a[:1] for n, a in app.checks(run.features, data).items()}
+        one = {n: a[:1] for n, a in app.parity_inputs(run.features, data).items()}
         expected = keras_run(model)(one)
         for row in rows[-2:]:
             loaded = runtime.load(run.folder / row["file"])

@@ -176,7 +176,7 @@ class Reverser(Application):
             decoder.get_layer(name).set_weights(model.get_layer(name).get_weights())
         return {"encoder": encoder, "decoder": decoder}
 
-    def inputs_of_graphs(self, features, data, run):
+    def parity_inputs_of_graphs(self, features, data, run):
         sources = {"source": np.concatenate([features.encode(word) for word in data.test[:16]])}
         read = run(sources, graph="encoder")
         return {"encoder": sources, "decoder": {"token": np.full((16, 1), BEGIN, np.int32), **read}}

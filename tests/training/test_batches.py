@@ -1,4 +1,4 @@
-"""Batches made ahead are the same batches, and errors reach who waits for them."""
+"""Prefetched batches are the same batches, and errors reach who waits for them."""
 
 import threading
 from itertools import count, islice
@@ -6,11 +6,11 @@ from itertools import count, islice
 import numpy as np
 import pytest
 
-from training.batches import ahead, shuffled
+from training.batches import prefetch, shuffled
 
 
 def test_the_same_batches_in_the_same_order():
-    with ahead(iter(count())) as batches:
+    with prefetch(iter(count())) as batches:
         assert list(islice(batches, 100)) == list(range(100))
 
 
@@ -19,7 +19,7 @@ def test_an_error_is_raised_where_the_batch_is_waited_for():
         yield 1
         raise ValueError("no more")
 
-    with ahead(broken()) as batches:
+    with prefetch(broken()) as batches:
         assert next(batches) == 1
         with pytest.raises(ValueError, match="no more"):
             next(batches)
@@ -27,7 +27,7 @@ def test_an_error_is_raised_where_the_batch_is_waited_for():
 
 def test_after_the_block_its_thread_has_ended_and_who_waits_gets_no_batch():
     before = threading.active_count()
-    with ahead(iter(count())) as batches:
+    with prefetch(iter(count())) as batches:
         next(batches)
     assert threading.active_count() == before
     assert next(batches, None) is None

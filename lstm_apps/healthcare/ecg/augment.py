@@ -37,7 +37,7 @@ _KEPT = 0.12  # seconds after an R peak that are never cut
 _SEAM = 0.04  # seconds to either side over which the ends of a cut meet
 
 
-def made_up(record: EcgRecord, rng: np.random.Generator, irregular: float = IRREGULAR) -> EcgRecord:
+def synthesize(record: EcgRecord, rng: np.random.Generator, irregular: float = IRREGULAR) -> EcgRecord:
     """The record with some of its N beats brought forward, then labelled S, and some in irregular rhythms, of
     which one begins with the chance `irregular` at each beat; as many beats as before."""
     wanted, early = _intervals(record, rng, irregular)

@@ -16,7 +16,7 @@ Beats = tuple[np.ndarray, ...]  # patient, columns and label of each
 
 def labels(
     parts: Sequence[Part],
-    made_up: Sequence[Sequence[Part]],
+    synthetic: Sequence[Sequence[Part]],
     test: Sequence[np.ndarray],
     classes: tuple[str, ...],
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -25,11 +25,11 @@ def labels(
 
     Args:
         parts: The training part.
-        made_up: What may be learnt from beside it: whichever suits each baseline, or nothing.
+        synthetic: What may be learnt from beside it: whichever suits each baseline, or nothing.
         test: Tables of the test records.
         classes: What they are to tell apart; other beats of the training part are left out.
     """
-    recorded, *more = (_together(part, classes) for part in (parts, *made_up))
+    recorded, *more = (_pooled(part, classes) for part in (parts, *synthetic))
     helps = [None, *more]
     for name, grid in zip(NAMES, _grids(), strict=True):
         model, help_, odds = _best([(m, h) for m in grid for h in helps], recorded)
@@ -38,7 +38,7 @@ def labels(
         _, table, known = _joined(recorded, help_)
         model = _fitted(model, table, known)
         # In a record there may be no beat at all.
-        yield name, [_called(model, t, [odds])[0] if len(t) else np.array([], known.dtype) for t in test]
+        yield name, [_predicted(model, t, [odds])[0] if len(t) else np.array([], known.dtype) for t in test]
 
 
 def _grids() -> tuple[list[Any], ...]:
@@ -79,14 +79,14 @@ def _fitted(model: Any, table: np.ndarray, known: np.ndarray) -> Any:
         return (model if len(set(known)) > 1 else DummyClassifier()).fit(table, known)
 
 
-def _called(model: Any, table: np.ndarray, odds: Sequence[float]) -> list[np.ndarray]:
+def _predicted(model: Any, table: np.ndarray, odds: Sequence[float]) -> list[np.ndarray]:
     """Labels of the beats of a table, with each of `odds` added to the log odds of S."""
     with np.errstate(divide="ignore"):
         learnt = np.log(model.predict_proba(table))
     return [model.classes_[(learnt + o * (model.classes_ == "S")).argmax(axis=1)] for o in odds]
 
 
-def _together(parts: Sequence[Part], classes: tuple[str, ...]) -> Beats:
+def _pooled(parts: Sequence[Part], classes: tuple[str, ...]) -> Beats:
     """Patient, columns and label of each beat of the classes."""
     patient = np.concatenate([[name] * len(x) for name, _, x in parts])
     table, known = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
@@ -109,19 +109,19 @@ def _best(grid: list[tuple[Any, Beats | None]], recorded: Beats) -> tuple[Any, B
         return *grid[0], 0.0
     folds = list(GroupKFold(min(_FOLDS, len(set(patient)))).split(table, groups=patient))
 
-    def qualities(model: Any, made_up: Beats | None) -> list[float]:
+    def qualities(model: Any, synthetic: Beats | None) -> list[float]:
         found = np.empty((len(_ODDS), len(known)), known.dtype)
         for kept, left_out in folds:
             learnt = tuple(a[kept] for a in recorded)
-            if made_up is not None:
-                of_others = ~np.isin(made_up[0], patient[left_out])
-                learnt = _joined(learnt, tuple(a[of_others] for a in made_up))
-            found[:, left_out] = _called(_fitted(model, *learnt[1:]), table[left_out], _ODDS)
+            if synthetic is not None:
+                of_others = ~np.isin(synthetic[0], patient[left_out])
+                learnt = _joined(learnt, tuple(a[of_others] for a in synthetic))
+            found[:, left_out] = _predicted(_fitted(model, *learnt[1:]), table[left_out], _ODDS)
         return [float(f1_score(known, row, average="macro")) for row in found]
 
     tried = [
-        (quality, (model, made_up, odds))
-        for model, made_up in grid
-        for quality, odds in zip(qualities(model, made_up), _ODDS, strict=True)
+        (quality, (model, synthetic, odds))
+        for model, synthetic in grid
+        for quality, odds in zip(qualities(model, synthetic), _ODDS, strict=True)
     ]
     return max(tried, key=lambda t: t[0])[1]

@@ -14,7 +14,7 @@ class BeatWindow:
     after: float = 0.44  # seconds after it
     points: int = 64  # a second; each is the mean of the samples around it
     baseline: float = 0.6  # seconds to either side of a beat whose median is the baseline
-    usual: int = 32  # beats before, by those of which that came least early a beat is measured
+    reference_beats: int = 32  # beats before, by those of which that came least early a beat is measured
     # Logarithm of the ratio beyond which intervals say no more: an ectopic beat comes early and a pause makes
     # up for it; a longer one comes of a beat that the heart left out, or that was not found.
     ratio: float = 0.35
@@ -43,7 +43,7 @@ def beat_table(
     """What is known of each beat when the next one has come.
 
     Every patient is measured by his own heart: the usual beat is the median of those before that came least
-    early (`usual_beat`); nothing but the interval to the next beat looks ahead.
+    early (`reference_beat`); nothing but the interval to the next beat looks ahead.
 
     Args:
         signal: (samples,) of one lead, in any unit.
@@ -61,8 +61,8 @@ def beat_table(
         return np.zeros((0, 2 * window.width + RHYTHM), np.float32)
     intervals = np.diff(peaks) / rate  # in this order: equal ones stay equal wherever a stream begins
     heights = np.ptp(shapes, axis=1)
-    scale = np.maximum(usual_beat(heights, intervals, window.usual), 1e-9)[:, None]
-    shape, template = shapes / scale, usual_beat(shapes, intervals, window.usual) / scale
+    scale = np.maximum(reference_beat(heights, intervals, window.reference_beats), 1e-9)[:, None]
+    shape, template = shapes / scale, reference_beat(shapes, intervals, window.reference_beats) / scale
     rhythm = _rhythm(intervals, shape, template, window)
     return np.clip(np.concatenate([shape, shape - template, rhythm], axis=1), -6, 6).astype(np.float32)
 
@@ -77,7 +77,7 @@ def before_each(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
     return np.concatenate([first, statistic(windows, axis=-1)])
 
 
-def usual_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndarray:
+def reference_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndarray:
     """The usual value as of each beat: the median over the half of the `count` beats before it that came
     least early.
 
@@ -110,7 +110,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
     usual, spread, long = (
-        before_each(after, window.usual, statistic) for statistic in (np.median, np.std, _long)
+        before_each(after, window.reference_beats, statistic) for statistic in (np.median, np.std, _long)
     )
 
     def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -130,7 +130,7 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
         ratio(before, second),
         usual - 0.8,
         5 * spread / usual,
-        10 * np.minimum(_unsteadiness(after, window.usual), window.ratio),
+        10 * np.minimum(_unsteadiness(after, window.reference_beats), window.ratio),
         2 * (1 - together),
         2 * np.log(length(shape) / length(template)),
         2 * np.ptp(shape, axis=1) - 2,
@@ -179,14 +179,14 @@ def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarra
 
 # The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
 # which a few training patients teach nothing: the shape itself, the usual interval and its spread.
-OWN = (5, 6)  # of the rhythm
-SEEN = WINDOW + RHYTHM - len(OWN)
+PATIENT_COLUMNS = (5, 6)  # of the rhythm
+MODEL_COLUMNS = WINDOW + RHYTHM - len(PATIENT_COLUMNS)
 
 
-def seen(table: np.ndarray) -> np.ndarray:
-    """What the classifier reads of a table, (..., columns less shape and `OWN`)."""
+def model_columns(table: np.ndarray) -> np.ndarray:
+    """What the classifier reads of a table, (..., columns less shape and `PATIENT_COLUMNS`)."""
     width = (table.shape[-1] - RHYTHM) // 2
-    return np.delete(table[..., width:], [width + i for i in OWN], axis=-1)
+    return np.delete(table[..., width:], [width + i for i in PATIENT_COLUMNS], axis=-1)
 
 
 def columns(window: BeatWindow = DEFAULT_WINDOW) -> list[dict[str, str]]:
@@ -196,8 +196,10 @@ def columns(window: BeatWindow = DEFAULT_WINDOW) -> list[dict[str, str]]:
     """
     times = np.arange(window.width) / window.points - window.before
     shape = [(f"shape - shape of reference beat, {t:+.4f} s from the R peak", _HEIGHT) for t in times]
-    rhythm = [(name, unit) for i, (name, unit) in enumerate(_RHYTHM_COLUMNS) if i not in OWN]
-    return [{"name": name.format(count=window.usual), "unit": unit} for name, unit in shape + rhythm]
+    rhythm = [(name, unit) for i, (name, unit) in enumerate(_RHYTHM_COLUMNS) if i not in PATIENT_COLUMNS]
+    return [
+        {"name": name.format(count=window.reference_beats), "unit": unit} for name, unit in shape + rhythm
+    ]
 
 
 _HEIGHT = "peak-to-peak height of the reference beat"

@@ -12,12 +12,12 @@ from lstm_apps.features.options import Option, Options
 from lstm_apps.healthcare.ecg.beat_table import (
     DEFAULT_WINDOW,
     LAGS,
-    OWN,
+    PATIENT_COLUMNS,
     RHYTHM,
     BeatWindow,
     beat_table,
     columns,
-    seen,
+    model_columns,
 )
 from lstm_apps.healthcare.ecg.files import read_ecg
 from lstm_apps.healthcare.ecg.peaks import DELAY, PeakDetector
@@ -56,7 +56,7 @@ class BeatFeatures:
         cls, classes: tuple[str, ...], tables: list[np.ndarray], log_odds: tuple[float, ...] | None = None
     ) -> Self:
         """Fit the scaler on the beats of the training part."""
-        beats = seen(np.concatenate(tables))
+        beats = model_columns(np.concatenate(tables))
         mean, std = beats.mean(0).tolist(), np.maximum(beats.std(0), 0.05).tolist()
         return cls(classes, tuple(mean), tuple(std), log_odds or (0.0,) * len(classes))
 
@@ -65,7 +65,7 @@ class BeatFeatures:
         starts = range(0, max(1, len(table) - WARM_UP), BEATS - WARM_UP)
         stretches = np.zeros((len(starts), BEATS, len(self.mean)), np.float32)
         for stretch, start in zip(stretches, starts, strict=True):
-            part = seen(table[start : start + BEATS])
+            part = model_columns(table[start : start + BEATS])
             stretch[: len(part)] = part
         found = run({"beats": stretches})["classes"]
         parts = [found[0], *(f[WARM_UP:] for f in found[1:])]
@@ -128,7 +128,7 @@ class BeatFeatures:
     def from_dict(cls, data: dict) -> Self:
         values = {k: tuple(v) for k, v in data.items() if k != "window"}
         features = cls(**values, window=BeatWindow(**data["window"]))
-        read, known = len(features.mean), features.window.width + RHYTHM - len(OWN)
+        read, known = len(features.mean), features.window.width + RHYTHM - len(PATIENT_COLUMNS)
         if read != known:
             raise InputError(
                 f"The model reads {read} numbers of a beat, not {known}: another version made it; train anew."
@@ -217,7 +217,7 @@ class BeatStream:
         if rate != self._rate:
             raise InputError(f"The stream began at {self._rate} samples a second, this piece has {rate}.")
         self._signal = np.concatenate([self._signal, signal])
-        found, usual = [], self._features.window.usual
+        found, usual = [], self._features.window.reference_beats
         for peak in self._detector.push(signal):
             self._peaks.append(peak)
             # Of a beat from before the lead was off for long, the signal is gone.
@@ -240,7 +240,7 @@ class BeatStream:
         known = peaks[peaks >= self._begin] - self._begin
         if is_noise(self._signal[: known[-1] + 1], rate):
             return {"time": float(peaks[-2] / rate), "label": UNREADABLE, "probability": float("nan")}
-        row = seen(beat_table(self._signal, rate, known, self._features.window)[-1])
+        row = model_columns(beat_table(self._signal, rate, known, self._features.window)[-1])
         (classes,) = self._stream.push({"beats": row[None, None]})["classes"][0]
         return {
             "time": float(peaks[-2] / rate),

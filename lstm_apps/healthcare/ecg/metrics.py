@@ -24,7 +24,13 @@ S_SENSITIVITY = Metric(
     "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
 )
 S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are; Q does not count")
-ANNOTATED = (MACRO_F1, V_SENSITIVITY, V_PREDICTIVITY, S_SENSITIVITY, S_PREDICTIVITY)  # as `_of` has them
+ANNOTATED = (
+    MACRO_F1,
+    V_SENSITIVITY,
+    V_PREDICTIVITY,
+    S_SENSITIVITY,
+    S_PREDICTIVITY,
+)  # as `_from_confusion` has them
 # Without the one patient who has nine tenths of the S beats.
 WITHOUT_232 = tuple(
     replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
@@ -69,12 +75,16 @@ def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Seq
 
 
 def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) -> Scores:
-    """The numbers of `_of` of all patients' confusion matrices; called as `metrics`, which may be fewer."""
+    """The numbers of `_from_confusion` of all patients' confusion matrices; called as `metrics`, which may be fewer."""
     tables = np.array(list(of_patients.values()))
-    draws = [_of(tables[patients].sum(axis=0)) for patients in resamples(len(tables)) if len(tables) > 1]
+    draws = [
+        _from_confusion(tables[patients].sum(axis=0))
+        for patients in resamples(len(tables))
+        if len(tables) > 1
+    ]
     return {
         metric.name: Estimate.over(value, [d[i] for d in draws], _NOTHING[i])
-        for i, (metric, value) in enumerate(zip(metrics, _of(tables.sum(axis=0)), strict=False))
+        for i, (metric, value) in enumerate(zip(metrics, _from_confusion(tables.sum(axis=0)), strict=False))
     }
 
 
@@ -83,7 +93,7 @@ def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.array([[((true == t) & (found == f)).sum() for f in _COLUMNS] for t in _ROWS])
 
 
-def _of(table: np.ndarray) -> tuple[float, ...]:
+def _from_confusion(table: np.ndarray) -> tuple[float, ...]:
     """`ANNOTATED` of a confusion matrix; NaN where there is nothing to count."""
     table = table.copy()
     table[_ROWS.index("Q")] = table[_ROWS.index("F"), _COLUMNS.index("V")] = 0

@@ -38,7 +38,7 @@ _SHORTEST = 2.0  # seconds that can be read between two stretches that cannot: t
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """A part of a signal, [begin, end) in samples, and what is wrong with it."""
 
     begin: int
@@ -59,8 +59,8 @@ class Reading:
 
     signal: np.ndarray
     runs: list[np.ndarray]
-    unreadable: list[Stretch]
-    doubtful: list[Stretch]
+    unreadable: list[Segment]
+    doubtful: list[Segment]
     hum: int  # Hz of the mains hum that was taken out, 0 where there was hardly any
 
 
@@ -77,17 +77,17 @@ def read(signal: np.ndarray, rate: float) -> Reading:
     for begin, end in _runs(~bad.astype(bool)):
         peaks = begin + PeakDetector(rate).all(whole[begin:end])
         second = begin + second_detector(whole[begin:end], rate)
-        for at, stop in _stretches(begin, end, round(_AGREEMENT * rate)):
+        for at, stop in _segments(begin, end, round(_AGREEMENT * rate)):
             share = agreement(_within(peaks, at, stop), _within(second, at, stop), _NEAR * rate)
             if share < _READABLE:
                 bad[at:stop] = _REASONS.index(DISAGREE)
             elif share < _SURE:
-                doubtful.append(Stretch(at, stop, DOUBTFUL))
+                doubtful.append(Segment(at, stop, DOUBTFUL))
         runs.append(peaks)
     peaks = np.concatenate([np.zeros(0, np.int64), *runs])
     parts = [_within(peaks, begin, end) for begin, end in _runs(bad == 0)]
     unreadable = [
-        Stretch(begin, end, _REASONS[code])
+        Segment(begin, end, _REASONS[code])
         for code in range(1, len(_REASONS))
         for begin, end in _runs(bad == code)
     ]
@@ -257,7 +257,7 @@ def _windows(length: int, rate: float) -> Iterator[tuple[int, int]]:
         yield length - size, length
 
 
-def _stretches(begin: int, end: int, size: int) -> list[tuple[int, int]]:
+def _segments(begin: int, end: int, size: int) -> list[tuple[int, int]]:
     """[begin, end) in stretches of `size`, of which the last takes what is left."""
     starts = [begin + size * i for i in range(max(1, (end - begin) // size))]
     return list(zip(starts, [*starts[1:], end], strict=True))

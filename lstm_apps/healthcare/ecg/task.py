@@ -16,8 +16,8 @@ from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, ModelFunction
 from lstm_apps.healthcare.ecg import baselines
-from lstm_apps.healthcare.ecg.augment import IRREGULAR, made_up
-from lstm_apps.healthcare.ecg.beat_table import SEEN, WINDOW, beat_table, seen
+from lstm_apps.healthcare.ecg.augment import IRREGULAR, synthesize
+from lstm_apps.healthcare.ecg.beat_table import MODEL_COLUMNS, WINDOW, beat_table, model_columns
 from lstm_apps.healthcare.ecg.data import (
     DS1,
     DS2,
@@ -53,7 +53,7 @@ class Beats:
     table: np.ndarray  # (beats, columns), as `beat_table`
     labels: np.ndarray  # (beats,)
     source: EcgRecord
-    made_up: bool = False  # whether some beats come at other times
+    synthetic: bool = False  # whether some beats come at other times
 
     def __getitem__(self, part: slice) -> "Beats":
         return replace(self, table=self.table[part], labels=self.labels[part])
@@ -84,7 +84,7 @@ class Ecg(Application):
     outputs = ("classes",)
     stream_outputs = ("classes",)
     baselines = baselines.NAMES
-    notice = RESEARCH_ONLY
+    disclaimer = RESEARCH_ONLY
     presets = {  # noqa: RUF012
         "quick": {"units": 32, "epochs": 4, "steps_per_epoch": 60, "dropout": 0.3, "learning_rate": 3e-3},
         "full": {
@@ -113,11 +113,11 @@ class Ecg(Application):
             how = f"{request.fold} to test, the rest of the training part to train"
         # In training each lead is one more heart to learn from; people are tested on their first one.
         train = [b for n in train_names for path in records[n] for b in _leads(path, n)]
-        train += [_made_up(b) for b in train]
+        train += [_synthetic(b) for b in train]
         test = [_beats(read_record(path), n) for n in test_names for path in records[n]]
         # Who is to be tested on has no part in training; validation is the end of each training record.
         cut = [(b, len(b.labels) * 17 // 20) for b in train]
-        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.made_up]
+        learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.synthetic]
         if max(len(b.labels) for b in validation) < CROP:
             raise InputError(
                 f"No training record has the {CROP * 20 // 3} beats of which {CROP} at its end can validate."
@@ -134,7 +134,7 @@ class Ecg(Application):
                 "training_patients": " ".join(train_names),
                 "test_patients": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
-                "made_up": "to learn from, each lead once more with some normal beats brought forward as S, "
+                "synthetic": "to learn from, each lead once more with some normal beats brought forward as S, "
                 "or in an irregular rhythm",
             },
         )
@@ -153,7 +153,7 @@ class Ecg(Application):
         from lstm_apps.healthcare.ecg.model import beat_classifier
 
         return beat_classifier(
-            columns=SEEN,
+            columns=MODEL_COLUMNS,
             mean=features.mean,
             std=features.std,
             log_odds=features.log_odds,
@@ -180,15 +180,15 @@ class Ecg(Application):
     ) -> Iterator[tuple[str, Scores]]:
         test = [b for _, data, _ in folds for b in data.test]
 
-        def together(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
+        def pooled(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
             annotated, detected = zip(*parts, strict=True)
             return _scores(
                 test, [x for part in annotated for x in part], [x for part in detected for x in part]
             )
 
-        yield MODEL, together(self._model_labels(*fold) for fold in folds)
+        yield MODEL, pooled(self._model_labels(*fold) for fold in folds)
         for parts in zip(*(self._baseline_labels(data) for _, data, _ in folds), strict=True):
-            yield parts[0][0], together(part[1:] for part in parts)
+            yield parts[0][0], pooled(part[1:] for part in parts)
 
     def _model_labels(self, features: BeatFeatures, data: Data, run: ModelFunction) -> tuple[Labels, Labels]:
         """Of the annotated and of the detected beats of each test record."""
@@ -200,12 +200,12 @@ class Ecg(Application):
         if not data.baselines:
             # First leads: over left-out patients of the training part the others made them no better.
             recorded = _first([*data.train, *data.validation])
-            early = [_made_up(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
-            parts, *made_up = (
+            early = [_synthetic(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
+            parts, *synthetic = (
                 [(b.patient, b.table, b.labels) for b in beats]
                 for beats in (recorded, early, _first(data.train, True))
             )
-            data.baselines.update(baselines.labels(parts, made_up, [*annotated, *detected], SCORED))
+            data.baselines.update(baselines.labels(parts, synthetic, [*annotated, *detected], SCORED))
         for name, labels in data.baselines.items():
             yield name, labels[: len(annotated)], labels[len(annotated) :]
 
@@ -225,10 +225,10 @@ class Ecg(Application):
             strip([b.source for b in data.test], [b.labels for b in data.test], found),
         ]
 
-    def checks(self, features: BeatFeatures, data: Data) -> Arrays:
-        stretches = np.zeros((len(data.test), BEATS, SEEN), np.float32)
+    def parity_inputs(self, features: BeatFeatures, data: Data) -> Arrays:
+        stretches = np.zeros((len(data.test), BEATS, MODEL_COLUMNS), np.float32)
         for stretch, b in zip(stretches, data.test, strict=True):
-            part = seen(b.table[:BEATS])
+            part = model_columns(b.table[:BEATS])
             stretch[: len(part)] = part
         return {"beats": stretches}
 
@@ -257,7 +257,7 @@ class BeatExamples:
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
         parts = [self._part(i, rng) for i in indices]
-        beats = seen(np.stack([b.table for b in parts]))
+        beats = model_columns(np.stack([b.table for b in parts]))
         labels = np.stack([b.labels for b in parts])
         targets = np.array([CLASSES.index(x) if x in CLASSES else 0 for x in labels.ravel()], np.int32)
         weights = np.array(
@@ -265,7 +265,7 @@ class BeatExamples:
         )  # Q counts nothing
         shape = (*labels.shape, 1)
         return (
-            {"beats": beats if rng is None else np.stack([_varied(b, rng) for b in beats])},
+            {"beats": beats if rng is None else np.stack([_augmented(b, rng) for b in beats])},
             {"member_logits": targets.reshape(shape).repeat(MEMBERS, axis=2)},
             {"member_logits": weights.reshape(shape).repeat(MEMBERS, axis=2)},
         )
@@ -276,7 +276,7 @@ class BeatExamples:
         rng = np.random.default_rng(0)
         learnt = _of_classes([self._part(int(rng.integers(len(self))), rng) for _ in range(_DRAWS)])
         learnt = learnt * [self._weights[c] for c in CLASSES]
-        recorded = _of_classes([b for b in self.records if not b.made_up]) ** (1 - _RARE)
+        recorded = _of_classes([b for b in self.records if not b.synthetic]) ** (1 - _RARE)
         n, s = CLASSES.index("N"), CLASSES.index("S")
         found = np.zeros(len(CLASSES))
         if self._near_s:
@@ -314,7 +314,7 @@ def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
     return scores([b.patient for b in test], annotated, detected)
 
 
-def _varied(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _augmented(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What is seen of beats, in another recording."""
     shape, rhythm = beats[:, :WINDOW], beats[:, WINDOW:]
     shape = shape * np.exp(rng.normal(0, _GAIN)) * (-1 if rng.random() < _UPSIDE_DOWN else 1)
@@ -332,16 +332,16 @@ def _leads(path: Path, patient: str) -> list[Beats]:
     return found
 
 
-def _first(parts: list[Beats], made_up: bool = False) -> list[Beats]:
+def _first(parts: list[Beats], synthetic: bool = False) -> list[Beats]:
     """First leads as they were recorded, or as they were made up."""
-    return [b for b in parts if b.source.lead == 0 and b.made_up == made_up]
+    return [b for b in parts if b.source.lead == 0 and b.synthetic == synthetic]
 
 
-def _made_up(beats: Beats, irregular: float = IRREGULAR) -> Beats:
+def _synthetic(beats: Beats, irregular: float = IRREGULAR) -> Beats:
     """A whole record of which some beats come at other times, the same ones each time."""
     seed = crc32(beats.source.name.encode()), beats.source.lead
-    changed = _beats(made_up(beats.source, np.random.default_rng(seed), irregular), beats.patient)
-    return replace(changed, source=beats.source, made_up=True)  # its signal is of no use any more
+    changed = _beats(synthesize(beats.source, np.random.default_rng(seed), irregular), beats.patient)
+    return replace(changed, source=beats.source, synthetic=True)  # its signal is of no use any more
 
 
 def _beats(record: EcgRecord, patient: str) -> Beats:

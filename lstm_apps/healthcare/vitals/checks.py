@@ -1,8 +1,8 @@
-"""Whether readings of vital signs are in the units that they should be, and in the right columns.
+"""Are readings of vital signs in the expected units and in the right columns?
 
-A unit is another one where the values that a patient has again and again cannot be survived in the right
-unit, but are usual in the other: a systolic pressure of 17 is 128 mmHg in kPa. A single low value, which may
-be an artefact or a dying patient, is not refused.
+A unit is refused if a patient's values again and again are not compatible with life in the expected unit but
+usual in another: a systolic pressure of 17 kPa is 128 mmHg. A single low value, which may be an artefact or a
+dying patient, is not refused.
 """
 
 import warnings
@@ -17,8 +17,8 @@ from lstm_apps.healthcare.vitals.names import UNITS, is_usual, own_unit, unit_ca
 SAME_TIME = 600  # seconds within which pressures are of one measurement
 
 
-# Units that a vital sign may be in unsaid, as its values in the right unit cannot be survived where they are
-# usual (`names.USUAL`) in this one.
+# Units that values reveal: what is usual (`names.USUAL`) in one of these is not compatible with life in the
+# expected unit.
 _SUSPECTS = {
     **dict.fromkeys(("sbp", "dbp", "map"), ("kPa", "Pa")),
     "temp_c": ("°F", "K"),
@@ -38,15 +38,15 @@ _ORDERS = ("sbp", "dbp"), ("sbp", "map"), ("map", "dbp")
 def check(
     patients: np.ndarray, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, where: str
 ) -> None:
-    """Refuse readings in another unit, or whose pressures have changed places.
+    """Refuse readings in another unit, or with exchanged pressures.
 
     Args:
         patients, seconds, names, values: (readings,), see `table.read_table`.
-        where: What to call the table.
+        where: How messages name the table.
 
     Raises:
-        InputError: A unit is another one, of one patient or of all together; or more than half of a patient's
-            pressures of one measurement, and two at least, are in the wrong order.
+        InputError: Another unit, of one patient or of all pooled; or more than half of a patient's pressures
+            of one measurement, and two at least, in the wrong order.
     """
     found: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
     groups = dict(_by_patient(patients, seconds, names, values))
@@ -62,8 +62,8 @@ def check(
     _check_order(groups, where)
 
 
-def tell_doubtful(names: np.ndarray, values: np.ndarray) -> None:
-    """Warn of readings that would be usual in another unit: too few to say that they are in it."""
+def warn_doubtful(names: np.ndarray, values: np.ndarray) -> None:
+    """Warn of readings that would be usual in another unit, but are too few to decide."""
     for sign, unit in ((sign, unit) for sign, units in _SUSPECTS.items() for unit in units):
         doubtful = values[names == sign]
         doubtful = doubtful[is_usual(sign, unit, doubtful)]
@@ -101,7 +101,7 @@ def _lasts(seconds: np.ndarray, wrong: np.ndarray) -> bool:
 
 
 def _check_order(groups: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], where: str) -> None:
-    """Of all patients. Where a few pressures are in the wrong order, this is told."""
+    """Refuse patients whose pressures are in the wrong order; warn where only a few are."""
     for upper, lower in _ORDERS:
         few: list[tuple[str, float, float]] = []
         for patient, signs in groups.items():
@@ -137,8 +137,8 @@ def _pairs(upper: tuple, lower: tuple) -> tuple[np.ndarray, np.ndarray]:
 def _by_patient(
     patients: np.ndarray, seconds: np.ndarray, names: np.ndarray, values: np.ndarray
 ) -> Iterator[tuple[str, dict[str, tuple[np.ndarray, np.ndarray]]]]:
-    """Of each patient and vital sign seconds and values, in the order of time; of values that are there and
-    above 0."""
+    """Of each patient: vital sign -> seconds and values (readings,), in the order of time, without missing
+    values and zeros."""
     kept = np.flatnonzero(np.isin(names, list(UNITS)) & (values > 0))
     kept = kept[np.lexsort((seconds[kept], names[kept], patients[kept]))]
     if not len(kept):

@@ -1,4 +1,4 @@
-"""Stays in intensive care: vital signs, and what became of the patient."""
+"""Stays in intensive care: vital signs, deaths and transfers."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.tables.table import NEVER, read_parquet
-from lstm_apps.healthcare.vitals.checks import check, tell_doubtful
+from lstm_apps.healthcare.vitals.checks import check, warn_doubtful
 from lstm_apps.healthcare.vitals.hours import GAP, NEEDED
 from lstm_apps.healthcare.vitals.readings import (
     NAMES,
@@ -19,14 +19,14 @@ from lstm_apps.healthcare.vitals.readings import (
     possible,
     read_clif_vitals,
     read_rows,
-    tell_unknown,
+    warn_unknown,
 )
 from lstm_apps.healthcare.vitals.table import EVENTS
 
 LAYOUT = (
     "a folder of CLIF 2.1 Parquet tables (vitals, hospitalization, patient, adt), or a CSV file with columns "
     "patient, time, variable and value, where variables are CLIF's vital signs "
-    f"({', '.join(NAMES)}; without {', '.join(NEEDED)} nothing can be asked, where sbp and dbp stand in for "
+    f"({', '.join(NAMES)}; without {', '.join(NEEDED)} there is no risk, where sbp and dbp stand in for "
     "map) and, as events without a value, death and transfer_up; or a CSV file with columns patient, time "
     "and one for each vital sign, named like those or as HR, SBP, Temp (F), and perhaps death and "
     "transfer_up, with 1 where one happens"
@@ -40,14 +40,14 @@ class Stay:
 
     patient: str
     readings: Readings
-    death: int | None  # if the patient died in hospital
-    transfers_up: tuple[int, ...]  # to a unit for sicker patients
+    death: int | None  # time of death in hospital
+    transfers_up: tuple[int, ...]  # times of transfers to a unit for sicker patients
     sex: str = ""
     age: float | None = None  # years, at admission
 
 
 def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
-    """All stays, and how many readings of each vital sign were left out because they cannot be.
+    """All stays, and how many impossible readings of each vital sign are left out.
 
     Args:
         path: See `LAYOUT`.
@@ -60,14 +60,14 @@ def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict
     stays = [part for stay in _until_death(whole) for part in _without_gaps(stay)]
     if left_out:
         counts = ", ".join(f"{count} of {name}" for name, count in left_out.items())
-        warnings.warn(f"Readings that cannot be are left out: {counts}.", stacklevel=2)
+        warnings.warn(f"Impossible readings are left out: {counts}.", stacklevel=2)
     if not stays:
-        raise InputError(f"{path} has no readings of vital signs that could be real; expected {LAYOUT}.")
+        raise InputError(f"{path} has no possible readings of vital signs; expected {LAYOUT}.")
     return stays, left_out
 
 
 def _until_death(stays: list[Stay]) -> list[Stay]:
-    """Without readings that were written down after the patient's death."""
+    """Leave out readings after a patient's death."""
     cut = []
     for stay in stays:
         alive = stay.readings.seconds <= (stay.death if stay.death is not None else np.inf)
@@ -90,8 +90,8 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
     if (patients == "").any():
         raise InputError(f"{path} must say which patient a row is of: column {columns['patient']}.")
     check(patients, seconds, names, values, str(path))
-    tell_unknown(names)
-    tell_doubtful(names, values)
+    warn_unknown(names)
+    warn_doubtful(names, values)
     stays = []
     for patient in dict.fromkeys(patients.tolist()):
         mine = patients == patient
@@ -105,7 +105,7 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
 def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     ids, seconds, names, values = read_clif_vitals(folder)
     check(ids, seconds, names, values, str(folder))
-    tell_doubtful(names, values)
+    warn_doubtful(names, values)
     hospitalization = read_parquet(
         folder, "hospitalization", "hospitalization_id", "patient_id", "discharge_dttm", "discharge_category",
         "age_at_admission",
@@ -118,9 +118,7 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     stays = []
     identities, once = np.unique(hospitalization["hospitalization_id"].astype(str), return_index=True)
     if again := len(hospitalization["hospitalization_id"]) - len(identities):
-        warnings.warn(
-            f"{again} row(s) of hospitalizations that were told already are left out.", stacklevel=3
-        )
+        warnings.warn(f"{again} row(s) of hospitalizations that repeat another are left out.", stacklevel=3)
     for i in sorted(once.tolist()):
         identity = str(hospitalization["hospitalization_id"][i])
         begin, end = np.searchsorted(ids, identity), np.searchsorted(ids, identity, side="right")
@@ -131,7 +129,7 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
             # A discharge may be a bare date, up to a day before the death.
             known = int(patient["death_dttm"][at]) if at is not None else NEVER
             known = known if known != NEVER else int(hospitalization["discharge_dttm"][i])
-            death = known if known != NEVER else None  # nobody wrote when
+            death = known if known != NEVER else None  # the time is not recorded
         stays.append(
             Stay(
                 person,
@@ -146,7 +144,7 @@ def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
 
 
 def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:
-    """When each hospitalization went from a ward or from intermediate care to more care."""
+    """Hospitalization -> seconds since 1970 of its transfers from ward or intermediate care to more care."""
     up: dict[str, list[int]] = {}
     order = np.lexsort((adt["in_dttm"], adt["hospitalization_id"].astype(str)))
     order = order[adt["in_dttm"][order] != NEVER]
@@ -159,7 +157,7 @@ def _transfers_up(adt: dict[str, np.ndarray]) -> dict[str, list[int]]:
 
 
 def _age(value: Any) -> float | None:
-    """In years; of ">89", which stands where the oldest are not to be known by it, 89."""
+    """In years; ">89", which protects the oldest, is 89."""
     try:
         years = float(str(value).strip(" <>=+"))
     except ValueError:

@@ -1,14 +1,14 @@
-"""What deterioration is, in recorded data, and which hours can be asked whether it comes.
+"""Labels of early warning: what an event of deterioration is in recorded data, and which hours are eligible.
 
 An event is one of: death, up to `HORIZON` hours after the last reading; hypotension, a mean arterial pressure
 below 65 mmHg for half an hour or longer, from its first reading, measured or, in hours without one, computed
 (`lstm_apps.healthcare.vitals.hours.HourGrid`); hypoxaemia, a saturation below 88 %; a
 transfer to a unit for sicker patients.
 
-The question at the end of an hour is whether an event begins in the next `HORIZON` hours. It is asked of
-stable hours, those in which the patient is not low already and enough is known
-(`HourGrid`), and only where the answer is known: the readings go on for so long, or
-the patient dies; and a "no" takes a reading of pressure and of saturation to be one.
+The label of an hour is whether an event begins within `HORIZON` hours after its end. An hour is eligible if
+it is stable, that is, no event lasts and enough is measured (`HourGrid`), and if its label is certain: the
+readings go on for `HORIZON` hours or the patient dies, and a negative label takes a reading of pressure and
+of saturation in that time.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,26 +24,26 @@ from lstm_apps.healthcare.vitals.readings import NAMES
 DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER = "death", "hypotension", "hypoxaemia", "transfer up"
 KINDS = (DEATH, HYPOTENSION, HYPOXAEMIA, TRANSFER)
 _HOLDS = 1800  # seconds for which a pressure must stay low
-_BREAK = 5400  # seconds between readings after which nobody knows whether it did
+_BREAK = 5400  # seconds between readings after which it is unknown whether it did
 
 
 @dataclass(frozen=True)
 class Course:
-    """The hours of one stay, with what came after each."""
+    """The hours of one stay with their labels."""
 
     stay: Stay
     rows: np.ndarray  # (hours, COLUMNS)
     ends: np.ndarray  # (hours,) seconds since 1970
-    stable: np.ndarray  # (hours,) of booleans: whether there may be an alarm
-    asked: np.ndarray  # (hours,) of booleans: whether also the answer is known
-    comes: np.ndarray  # (hours,) of booleans: the answer
-    onset: np.ndarray  # (hours,) seconds since 1970 of the next event, where one comes
-    kind: np.ndarray  # (hours,) of KINDS, "" where none comes
-    computed: np.ndarray  # (hours,) of booleans: whether the mean pressure is of the two others
+    stable: np.ndarray  # (hours,) booleans: whether an alarm may be raised
+    eligible: np.ndarray  # (hours,) booleans: whether it is stable and its label is certain
+    label: np.ndarray  # (hours,) booleans: whether an event begins within `HORIZON` hours
+    onset: np.ndarray  # (hours,) seconds since 1970 of that event, 0 where there is none
+    kind: np.ndarray  # (hours,) one of KINDS, "" where there is none
+    computed: np.ndarray  # (hours,) booleans: whether the mean pressure is computed from the two others
 
 
 def events(stay: Stay) -> list[tuple[int, str]]:
-    """When what begins in a stay, in the order of time."""
+    """The events of a stay in the order of time: onset in seconds since 1970, and one of `KINDS`."""
     return _events(stay, hours_of(stay.readings))
 
 
@@ -60,7 +60,7 @@ def _events(stay: Stay, hours: list[Hour]) -> list[tuple[int, str]]:
 
 
 def course(stay: Stay) -> Course:
-    """A stay hour by hour."""
+    """Label the hours of a stay."""
     hours = hours_of(stay.readings)
     seconds, vitals, _ = stay.readings
     reach = HORIZON * 3600
@@ -69,24 +69,24 @@ def course(stay: Stay) -> Course:
     dies = stay.death if (DEATH in [kind for _, kind in found]) else None
     pressures = np.array([second for hour in hours for second, _ in hour.pressures], np.int64)
     proof = pressures, seconds[vitals == NAMES.index("spo2")]
-    asked, onset, kinds = [], [], []
+    eligible, onset, kinds = [], [], []
     for hour in hours:
         i = bisect_right(times, hour.end)
-        comes = i < len(times) and times[i] <= hour.end + reach
+        label = i < len(times) and times[i] <= hour.end + reach
         followed = hour.end + reach <= seconds[-1] or (
             dies is not None and hour.end < dies <= hour.end + reach
         )
         proven = all(bisect_left(p, hour.end + 1) < bisect_right(p, hour.end + reach) for p in proof)
-        asked.append(hour.status == STABLE and followed and (comes or proven))
-        onset.append(times[i] if comes else 0)
-        kinds.append(found[i][1] if comes else "")
+        eligible.append(hour.status == STABLE and followed and (label or proven))
+        onset.append(times[i] if label else 0)
+        kinds.append(found[i][1] if label else "")
     kind = np.array(kinds)
     return Course(
         stay,
         np.stack([h.row for h in hours]),
         np.array([h.end for h in hours]),
         np.array([h.status == STABLE for h in hours]),
-        np.array(asked),
+        np.array(eligible),
         kind != "",
         np.array(onset),
         kind,
@@ -95,7 +95,8 @@ def course(stay: Stay) -> Course:
 
 
 def _hypotension(pressures: list[tuple[int, float]]) -> list[int]:
-    """First readings of stretches in which the pressure stays low for `_HOLDS`."""
+    """Onsets (seconds since 1970) of hypotension: the first reading of each time that the pressure is low for
+    `_HOLDS`, from times and pressures."""
     begins: list[int] = []
     first = last = None
     for time, pressure in pressures:

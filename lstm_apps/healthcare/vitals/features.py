@@ -29,29 +29,29 @@ from lstm_apps.healthcare.vitals.readings import (
     by_patient,
     read_patients,
     read_rows,
-    tell,
+    warn_left_out,
 )
-from lstm_apps.healthcare.vitals.table import Rows, called
+from lstm_apps.healthcare.vitals.table import Rows, table_name
 
-HORIZON = 6  # hours: what a risk is of, and how long an alarm holds
-# A file reads so many hours at once, of which the first ones, but at the beginning, are there to warm up.
-STRETCH, WARM_UP = 72, 24
+HORIZON = 6  # hours: of the risk, and from an alarm to the next that may be raised
+# Hours of a window that a file reads at once, and how many of them overlap with the window before.
+WINDOW, WARM_UP = 72, 24
 COMPUTED = (
     "the mean arterial pressure is computed, as none was measured: (systolic + 2 diastolic) / 3 of readings "
     f"at most {SAME_TIME // 60} minutes apart"
 )
-_SEEN = 1000  # readings by which a stream tells that units are wrong
+_RECENT = 1000  # readings that a stream keeps to check units
 
 
 class Alarms:
-    """Alarms of one stay: hours whose risk reaches the threshold. An alarm holds for `HORIZON` hours, in
-    which there is no other."""
+    """Raises the alarms of one stay: when the risk reaches the threshold, but not within `HORIZON` hours of
+    the alarm before."""
 
     def __init__(self, threshold: float):
         self._threshold, self._last = threshold, -HORIZON * 3600
 
-    def hear(self, end: int, risk: float) -> bool:
-        """Whether there is an alarm at the end of this hour (seconds); NaN is no risk."""
+    def update(self, end: int, risk: float) -> bool:
+        """Whether an alarm is raised at `end` (seconds since 1970) of the next hour; NaN raises none."""
         alarm = risk >= self._threshold and end - self._last >= HORIZON * 3600
         if alarm:
             self._last = end
@@ -62,25 +62,30 @@ class Alarms:
 class VitalsFeatures:
     """From readings to hours, and from the model's risks to alarms.
 
-    The scaler and the calibration are in the model's graph; the scaler's numbers stand here too, to build
-    it and because a value that was never measured is the mean.
+    The scaler and the calibration are in the model's graph; mean and std stand here too, to build the graph
+    and to replace values that were never measured by the mean.
     """
 
     columns: Mapping[str, str]  # role -> column of a table
     mean: tuple[float, ...]  # of each of the VALUES over the hours of training
     std: tuple[float, ...]
-    threshold: float = 0.5  # of alarms
-    bounds: Bounds = field(default_factory=lambda: dict(BOUNDS))  # of what can be real
+    threshold: float = 0.5  # risk at which an alarm is raised
+    bounds: Bounds = field(default_factory=lambda: dict(BOUNDS))  # of possible values
 
     kind: ClassVar[str] = "vitals"
     options: ClassVar[Options] = {}
 
     @classmethod
     def fit(cls, columns: Mapping[str, str], rows: Iterable[np.ndarray]) -> Self:
-        """Fit the scaler on the hours (any, COLUMNS) of the training part."""
+        """Fit the scaler.
+
+        Args:
+            columns: Role -> column of a table.
+            rows: The hours (any, COLUMNS) of each training stay.
+        """
         values = np.concatenate(list(rows))[:, :VALUES]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of a vital sign that nobody measured
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a vital sign that was never measured
             mean, std = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
         return cls(
             dict(columns),
@@ -89,16 +94,17 @@ class VitalsFeatures:
         )
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Hours (..., COLUMNS) as the model takes them: no NaN, float32."""
+        """Hours (..., COLUMNS) as the model takes them: float32, NaN replaced by the mean."""
         filled = np.array(rows, np.float32)
         values = filled[..., :VALUES]
         filled[..., :VALUES] = np.where(np.isnan(values), np.array(self.mean, np.float32), values)
         return filled
 
     def risks(self, run: Any, rows: np.ndarray) -> np.ndarray:
-        """(hours,) of all hours of one stay, in stretches of `STRETCH` that overlap by `WARM_UP`."""
-        parts = [self.encode(p) for p in stretches(rows)]
-        batch = np.zeros((len(parts), STRETCH, COLUMNS), np.float32)
+        """Risks (hours,) of the hours (hours, COLUMNS) of one stay, in windows of `WINDOW` that overlap by
+        `WARM_UP`."""
+        parts = [self.encode(p) for p in windows(rows)]
+        batch = np.zeros((len(parts), WINDOW, COLUMNS), np.float32)
         for place, part in zip(batch, parts, strict=True):
             place[: len(part)] = part
         found = run({"hours": batch})["risk"][..., 0]
@@ -109,18 +115,22 @@ class VitalsFeatures:
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: Readings of one patient or several, see `read_rows`.
+            raw: Readings of one patient or several: a table or a folder, see `read_rows`.
 
         Returns:
             "patient"; "time", the end of the hour; "risk" that the patient deteriorates within `HORIZON`
-            hours, NaN unless "status" is "stable"; "alarm"; "reason", why there is no risk, else "".
+            hours, NaN unless "status" is "stable"; "alarm"; "reason", why there is no risk, else "". Arrays
+            (hours,).
+
+        Raises:
+            InputError: No possible reading, or as `read_patients`.
         """
         names = "patient", "time", "risk", "status", "alarm", "reason"
         answers: dict[str, list[Any]] = {n: [] for n in names}
         computed, breaks = 0, []
         patients = read_patients(raw, self.columns, self.bounds)
         if not patients:
-            raise InputError(f"No reading of {', '.join(NAMES)} that could be real.")
+            raise InputError(f"No possible reading of {', '.join(NAMES)}.")
         for patient, readings in patients.items():
             stays = stays_of(hours_of(readings))
             breaks += [(patient, stay[-1].end) for stay in stays[:-1]]
@@ -133,7 +143,7 @@ class VitalsFeatures:
                     for name, value in {"patient": patient, **answer}.items():
                         answers[name].append(value)
         if computed:
-            tell_computed(computed, len(answers["time"]))
+            warn_computed(computed, len(answers["time"]))
         if breaks:
             patient, end = breaks[0]
             first = f"{f'of patient {patient!r} ' if patient else ''}after {np.datetime64(end, 's')}"
@@ -145,18 +155,18 @@ class VitalsFeatures:
         return {name: np.array(values) for name, values in answers.items()}
 
     def answer(self, hour: Hour, risk: float, alarms: Alarms) -> dict[str, Any]:
-        """What is said of one hour."""
+        """The row of `predict` for one hour with this risk."""
         risk = risk if hour.status == STABLE else float("nan")
         return {
             "time": np.datetime64(hour.end, "s"),
             "risk": risk,
             "status": hour.status,
-            "alarm": alarms.hear(hour.end, risk),
+            "alarm": alarms.update(hour.end, risk),
             "reason": hour.reason,
         }
 
     def stream(self, stream: Any) -> "VitalsStream":
-        """Risks while readings come in; `stream` is the file's `Stream`."""
+        """Risks while readings arrive; `stream` is the file's `Stream`."""
         return VitalsStream(self, stream)
 
     def about(self) -> dict[str, Any]:
@@ -177,38 +187,44 @@ class VitalsFeatures:
         return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"]), "bounds": bounds})
 
 
-def tell_computed(count: int, hours: int) -> None:
-    """Warn that mean arterial pressures were computed."""
+def warn_computed(count: int, hours: int) -> None:
+    """Warn that mean arterial pressures were computed in `count` of `hours` hours."""
     warnings.warn(f"In {count} of {hours} hours {COMPUTED}.", stacklevel=3)
 
 
-def stretches(rows: np.ndarray) -> list[np.ndarray]:
-    """Pieces of `STRETCH` hours, the last one shorter, that overlap by `WARM_UP`."""
-    starts = range(0, max(1, len(rows) - WARM_UP), STRETCH - WARM_UP)
-    return [rows[s : s + STRETCH] for s in starts]
+def windows(rows: np.ndarray) -> list[np.ndarray]:
+    """Windows (time, COLUMNS) of `WINDOW` hours, the last one shorter, that overlap by `WARM_UP`."""
+    starts = range(0, max(1, len(rows) - WARM_UP), WINDOW - WARM_UP)
+    return [rows[s : s + WINDOW] for s in starts]
 
 
 class VitalsStream:
-    """Readings of one patient as they come in, each hour answered when it is over."""
+    """Risks of one patient while readings arrive: an hour has its risk when it is complete."""
 
     def __init__(self, features: VitalsFeatures, stream: Any):
         self._features, self._stream = features, stream
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was pushed."""
+        """Forget all readings."""
         self._grid = HourGrid()
         self._alarms = Alarms(self._features.threshold)
         self._patient: str | None = None
-        self._seen: Rows | None = None
-        self._told = False  # that a pressure is computed
+        self._recent: Rows | None = None
+        self._told = False  # whether it has warned that a pressure is computed
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
-        """Hours that the next readings complete, as `VitalsFeatures.predict` has them.
+        """The hours that the next readings complete.
 
         Args:
-            raw: A long table of readings of this patient, later than the hours that were told. Where none
-                could be real, as when a sensor came off, nothing was measured.
+            raw: A table of readings of this patient, later than the complete hours. Impossible readings, as
+                of a sensor that came off, count as not measured.
+
+        Returns:
+            A row of `VitalsFeatures.predict` for each hour.
+
+        Raises:
+            InputError: As `read_patients`; another patient; a reading of an hour that is complete already.
         """
         bounds = self._features.bounds
         rows = read_rows(raw, self._features.columns)
@@ -222,19 +238,19 @@ class VitalsStream:
             )
         if readings is not None:
             self._grid.check(int(readings.seconds[0]))
-        seen = rows if self._seen is None else _joined(self._seen, rows)
-        check(*seen, called(raw))
-        tell(rows, bounds)
-        self._seen, self._patient = seen, patient
+        seen = rows if self._recent is None else _joined(self._recent, rows)
+        check(*seen, table_name(raw))
+        warn_left_out(rows, bounds)
+        self._recent, self._patient = seen, patient
         if readings is None:
             return []
-        told: list[Hour] = []
+        complete: list[Hour] = []
         for reading in zip(*(a.tolist() for a in readings), strict=True):
-            told += self._grid.push(*reading)
-        return [self._answer(hour) for hour in told]
+            complete += self._grid.push(*reading)
+        return [self._answer(hour) for hour in complete]
 
     def end(self) -> list[dict[str, Any]]:
-        """The hour that is not over, when nothing more comes."""
+        """The last hour, when no more readings arrive."""
         return [self._answer(hour) for hour in self._grid.end()]
 
     def _answer(self, hour: Hour) -> dict[str, Any]:
@@ -252,8 +268,8 @@ class VitalsStream:
 
 
 def _joined(before: Rows, now: Rows) -> Rows:
-    """The last `_SEEN` readings."""
+    """The last `_RECENT` readings."""
     patients, seconds, names, values = (
-        np.concatenate([a, b])[-_SEEN:] for a, b in zip(before, now, strict=True)
+        np.concatenate([a, b])[-_RECENT:] for a, b in zip(before, now, strict=True)
     )
     return patients, seconds, names, values

@@ -1,4 +1,4 @@
-"""Vital signs hour by hour: what is known at the end of each, and whether a risk can be asked for."""
+"""Vital signs hour by hour: what is known at the end of each, and whether a risk can be given."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,15 @@ from lstm_apps.errors import InputError
 from lstm_apps.healthcare.vitals.checks import SAME_TIME
 from lstm_apps.healthcare.vitals.readings import NAMES, VITALS, Readings
 
-NEEDED = "heart_rate", "map", "spo2"  # without which nothing can be asked
+NEEDED = "heart_rate", "map", "spo2"  # without these there is no risk
 _HEART_RATE, _MAP, _SPO2 = map(NAMES.index, NEEDED)
 _SBP, _DBP = NAMES.index("sbp"), NAMES.index("dbp")
 LOW_MAP, LOW_SPO2 = 65.0, 88.0  # below: hypotension, hypoxaemia
 GAP = 12 * 3600  # seconds without a reading after which a stay has ended
-_MAP_KNOWN = 4  # hours for which a blood pressure says something
-_LONGEST_SINCE = 24  # hours; longer ago is all the same
+_MAP_KNOWN = 4  # hours for which a blood pressure counts as known
+_LONGEST_SINCE = 24  # hours, the largest value of "hours since"
 
-# Of each hour: last, lowest and highest value of each vital sign, whether it was measured, hours since.
+# Columns: last, lowest and highest value of each vital sign, whether it was measured, hours since.
 VALUES = 3 * len(NAMES)
 INPUTS: tuple[tuple[str, str], ...] = (  # name and unit of each column
     *((f"{name} {kind}", VITALS[name].unit) for kind in ("last", "lowest", "highest") for name in NAMES),
@@ -33,7 +33,7 @@ class Hour(NamedTuple):
     """What is known at the end of a whole hour of UTC."""
 
     end: int  # seconds since 1970
-    row: np.ndarray  # (COLUMNS,), see INPUTS; values that were never measured are NaN
+    row: np.ndarray  # (COLUMNS,), see INPUTS; NaN where a sign was never measured
     status: str  # STABLE; LOW: hypotension or hypoxaemia already; UNKNOWN: too little is measured
     reason: str  # why there can be no risk, "" of a stable hour
     begins: bool  # the first hour of a stay
@@ -42,14 +42,14 @@ class Hour(NamedTuple):
 
 
 class _MeanPressures:
-    """Mean arterial pressures, (systolic + 2 diastolic) / 3, of readings at most `SAME_TIME` apart, each of
-    which counts once."""
+    """Mean arterial pressures, (systolic + 2 diastolic) / 3, in mmHg. Two readings at most `SAME_TIME` apart
+    make a pair; each is used once."""
 
     def __init__(self) -> None:
         self._open: dict[int, tuple[int, float]] = {}
 
     def push(self, second: int, vital: int, value: float) -> tuple[int, float] | None:
-        """The pressure that is known with this reading, and when, if it completes one."""
+        """Time (seconds since 1970) and mean pressure, if this reading completes a pair."""
         if vital not in (_SBP, _DBP):
             return None
         self._open[vital] = (second, value)
@@ -63,11 +63,11 @@ class _MeanPressures:
 
 
 class HourGrid:
-    """Readings in, hours out: each hour as soon as a reading after it comes. After `GAP` without a
+    """Turns readings into hours: an hour is complete with the first reading after it. After `GAP` without a
     reading a new stay begins, which knows nothing of the one before.
 
-    In an hour without a measured mean arterial pressure those count that are computed from systolic and
-    diastolic pressure; a measured one wins.
+    An hour without a measured mean arterial pressure gets those computed from systolic and diastolic
+    pressure.
     """
 
     def __init__(self) -> None:
@@ -75,33 +75,44 @@ class HourGrid:
         self._latest = 0  # reading, seconds since 1970
 
     def push(self, second: int, vital: int, value: float) -> list[Hour]:
-        """The hours that end before this reading. A reading of an hour that was told already is an
-        InputError."""
+        """Add a reading, in the order of time.
+
+        Args:
+            second: Seconds since 1970.
+            vital: Position in `NAMES`.
+            value: In the unit of `VITALS`.
+
+        Returns:
+            The hours that this reading completes.
+
+        Raises:
+            InputError: The reading belongs to an hour that is complete already.
+        """
         hour = -(-second // 3600)
-        told = []
+        complete = []
         if self._hour is not None and second - self._latest > GAP:
-            told, self._hour = self.end(), None
+            complete, self._hour = self.end(), None
         if self._hour is None:
             self._begin(hour)
         assert self._hour is not None
         self.check(second)
         while self._hour < hour:
-            told.append(self._close())
+            complete.append(self._close())
             self._hour += 1
         self._readings.append((second, vital, value))
         self._latest = max(self._latest, second)
-        return told
+        return complete
 
     def check(self, second: int) -> None:
-        """A time in an hour that was told already is an InputError."""
+        """Raise an InputError if this time (seconds since 1970) is in an hour that is complete already."""
         if self._hour is not None and -(-second // 3600) < self._hour:
             raise InputError(
-                f"A reading of {np.datetime64(second, 's')} comes too late: its hour was told already. "
+                f"A reading of {np.datetime64(second, 's')} comes too late: its hour is complete already. "
                 "After a wrong time, `reset` begins anew."
             )
 
     def end(self) -> list[Hour]:
-        """The last hour, of which no more readings come; the next reading begins a new stay."""
+        """Complete the last hour, if there is one; the next reading begins a new stay."""
         if self._hour is None:
             return []
         last = self._close()
@@ -142,7 +153,7 @@ class HourGrid:
         return Hour(self._hour * 3600, row, status, reason, first, tuple(pressures), computed)
 
     def _status(self, lowest: np.ndarray) -> tuple[str, str]:
-        """And the reason, of an hour with these lowest values."""
+        """Status and reason of an hour with these lowest values (NAMES,)."""
         low = [
             f"{_WORDS[vital]} {lowest[vital]:.4g} {VITALS[NAMES[vital]].unit}, below {limit:g}"
             + (f", {self._since[vital]} h ago" if self._since[vital] else "")
@@ -158,7 +169,7 @@ class HourGrid:
         return (UNKNOWN, ", ".join(missing)) if missing else (STABLE, "")
 
     def _half(self) -> str:
-        """Why the two other pressures give no mean, if there is any of them."""
+        """Why systolic and diastolic pressure give no mean, if one of them was measured."""
         known = [name for vital, name in ((_SBP, "systolic"), (_DBP, "diastolic")) if not self._never[vital]]
         if len(known) == 2:
             return f" (systolic and diastolic are never within {SAME_TIME // 60} minutes)"
@@ -166,15 +177,15 @@ class HourGrid:
 
 
 def hours_of(readings: Readings) -> list[Hour]:
-    """All hours of a patient."""
-    grid, told = HourGrid(), []
+    """All hours of one patient's readings, in the order of time."""
+    grid, complete = HourGrid(), []
     for reading in zip(*(a.tolist() for a in readings), strict=True):
-        told += grid.push(*reading)
-    return told + grid.end()
+        complete += grid.push(*reading)
+    return complete + grid.end()
 
 
 def stays_of(hours: list[Hour]) -> list[list[Hour]]:
-    """Hours of a patient, those of each stay together."""
+    """The hours of one patient, split into stays."""
     stays: list[list[Hour]] = []
     for hour in hours:
         if hour.begins:

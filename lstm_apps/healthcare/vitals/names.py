@@ -13,7 +13,7 @@ MMHG_OF_KPA = 7.50062
 
 
 class Unit(NamedTuple):
-    """A unit that a vital sign may be given in, and how its numbers become those of the sign's own unit."""
+    """A unit of a vital sign, and the conversion of its values to the sign's own unit."""
 
     name: str
     convert: Callable
@@ -63,7 +63,7 @@ UNITS: dict[str, dict[str, Unit]] = {
     },
 }
 
-# Between which values nearly all readings of monitored patients are, in the unit of their own.
+# Range of nearly all readings of monitored patients, in the sign's own unit.
 USUAL = {
     "heart_rate": (24, 240),
     "sbp": (60, 225),
@@ -109,25 +109,25 @@ _IN_BRACKETS = re.compile(r"^(?P<base>.*?)[(\[{]\s*(?P<unit>[^()\[\]{}]*?)\s*[)\
 
 
 class Named(NamedTuple):
-    """What a name stands for."""
+    """What a name means."""
 
     sign: str
     unit: Unit | None  # None where the name has none
     arterial: bool  # measured in the artery
 
 
-def understand(name: str, unit: str = "") -> Named | None:
+def parse_name(name: str, unit: str = "") -> Named | None:
     """The vital sign, or `BOTH` pressures, that a column or a variable names; None of any other name.
 
     Args:
         name: As people write it, with a unit or without.
-        unit: As it stands elsewhere, such as in a column of units.
+        unit: The unit if it stands elsewhere, as in a column of units.
 
     Raises:
-        InputError: A vital sign in a unit that is not known.
+        InputError: A vital sign in an unknown unit.
     """
     if unit:
-        found = understand(name)
+        found = parse_name(name)
         return None if found is None else found._replace(unit=_unit(found.sign, unit, name))
     words = _words(name)
     if (sign := _sign(words)) is not None:
@@ -144,19 +144,19 @@ def understand(name: str, unit: str = "") -> Named | None:
 
 
 def own_unit(sign: str) -> str:
-    """The unit that the values of a vital sign are used in."""
+    """Name of the unit in which the package uses a vital sign."""
     return units_of(sign)[0]
 
 
 def is_usual(sign: str, unit: str, values: np.ndarray) -> np.ndarray:
-    """(values,) of booleans: whether they are values of monitored patients if they are in this unit."""
+    """(values,) booleans: whether values in `unit` are in the usual range of monitored patients."""
     low, high = USUAL[sign]
     converted = unit_called(sign, unit).convert(values)
     return (converted >= low) & (converted <= high)
 
 
 def units_of(sign: str) -> list[str]:
-    """Names of the units that a vital sign is understood in, its own first."""
+    """Names of the units that a vital sign may be given in, its own first."""
     return list(dict.fromkeys(u.name for u in UNITS[sign].values()))
 
 
@@ -165,7 +165,7 @@ def unit_called(sign: str, name: str) -> Unit:
     return next(u for u in UNITS[sign].values() if u.name == name)
 
 
-def squeezed(name: str) -> str:
+def normalized(name: str) -> str:
     """Letters and digits of a name in lower case: "Patient ID" is "patientid"."""
     return "".join(_words(name))
 

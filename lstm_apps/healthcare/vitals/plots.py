@@ -1,4 +1,4 @@
-"""Pictures of early warning."""
+"""Plots of early warning."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,19 @@ _SHOWN = {"map": ("MAP, mmHg", LOW_MAP), "spo2": ("SpO2, %", LOW_SPO2), "heart_r
 
 
 def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: float) -> Plot:
-    """The stay with most events: readings, risk, alarms, events."""
-    chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].asked].tolist())))
+    """The stay with most events: last values, risk, alarms and events over hours.
+
+    Args:
+        courses: The stays.
+        risks: Of each stay (hours,) probabilities.
+        threshold: Of alarms.
+    """
+    chosen = max(range(len(courses)), key=lambda i: len(set(courses[i].onset[courses[i].eligible].tolist())))
     c, risk = courses[chosen], np.where(courses[chosen].stable, risks[chosen], np.nan)
     hours = (c.ends - c.ends[0]) / 3600
     alarms = Alarms(threshold)
-    heard = [alarms.hear(int(e), float(r)) for e, r in zip(c.ends, risk, strict=True)]
-    onsets = (np.unique(c.onset[c.comes]) - c.ends[0]) / 3600
+    raised = [alarms.update(int(e), float(r)) for e, r in zip(c.ends, risk, strict=True)]
+    onsets = (np.unique(c.onset[c.label]) - c.ends[0]) / 3600
     figure = Figure(figsize=(10, 7), layout="constrained")
     axes = figure.subplots(len(_SHOWN) + 1, 1, sharex=True)
     for axis, (name, (label, limit)) in zip(axes, _SHOWN.items(), strict=False):
@@ -33,7 +39,7 @@ def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: f
         axis.set_ylabel(label)
     axes[-1].plot(hours, risk, color="black", label="risk")
     axes[-1].axhline(threshold, color="grey", linewidth=0.8, linestyle=":", label="threshold")
-    axes[-1].plot(hours[heard], risk[heard], "r^", label="alarm")
+    axes[-1].plot(hours[raised], risk[raised], "r^", label="alarm")
     axes[-1].set(xlabel="hours", ylabel="risk", ylim=(0, None))
     for axis in axes:
         for onset in onsets:
@@ -49,8 +55,8 @@ def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: f
 
 
 def reliability_plot(hours: Hours, risk: np.ndarray) -> Plot:
-    """What a risk is worth: the share of hours with that risk before an event."""
-    means, shares, sizes = reliability(hours.comes[hours.asked], risk[hours.asked])
+    """Reliability diagram of risks (hours,): the share of hours before an event, by risk."""
+    means, shares, sizes = reliability(hours.label[hours.eligible], risk[hours.eligible])
     spread = 1.96 * np.sqrt(np.maximum(shares * (1 - shares), 1e-9) / sizes)
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axis = figure.subplots()
@@ -61,40 +67,46 @@ def reliability_plot(hours: Hours, risk: np.ndarray) -> Plot:
     return Plot(
         "reliability",
         "Reliability",
-        "Tenths of the hours by risk. Bars: 95 % if hours were independent, which a patient's are not.",
+        "Tenths of the hours by risk. Bars: 95 %, as if the hours of a patient were independent.",
         figure,
     )
 
 
 def alarm_curves(hours: Hours, risks: Mapping[str, np.ndarray]) -> Plot:
-    """How many events are foretold at how many alarms."""
+    """Event recall over the alarm rate, of the risks (hours,) of each model."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for name, risk in risks.items():
         axis.plot(*alarm_curve(hours, risk), marker=".", label=name)
-    axis.set(xlabel="alarms per patient day", ylabel="share of events foretold", ylim=(0, 1))
+    axis.set(xlabel="alarms per patient day", ylabel="event recall", ylim=(0, 1))
     axis.legend()
     return Plot(
         "alarms",
         "Alarms",
-        f"Each alarm holds for {HORIZON} hours, in which there is no other. One point a threshold.",
+        f"After an alarm there is no other for {HORIZON} hours. Each point is a threshold.",
         figure,
     )
 
 
 def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Plot:
-    """Who the patients (their stays, by name) are, and how well each group is served."""
-    asked, risk = hours.where(hours.asked), risk[hours.asked]
-    of = [stays[p] for p in asked.patient.tolist()]
+    """A table of AUROC by sex and age.
+
+    Args:
+        stays: Patient -> one of their stays.
+        hours: The stable hours.
+        risk: (hours,) probabilities.
+    """
+    eligible, risk = hours.where(hours.eligible), risk[hours.eligible]
+    of = [stays[p] for p in eligible.patient.tolist()]
     sex = np.array([stay.sex or "unknown" for stay in of])
     age = np.array([np.nan if stay.age is None else stay.age for stay in of])
-    groups = {"all": np.ones(len(asked), bool), **{s: sex == s for s in sorted(set(sex.tolist()))}}
+    groups = {"all": np.ones(len(eligible), bool), **{s: sex == s for s in sorted(set(sex.tolist()))}}
     groups |= {"under 65": age < 65, "65 and older": age >= 65}
     rows = []
     for name, members in groups.items():
         if not members.any():
             continue
-        part = asked.where(members)
+        part = eligible.where(members)
         found = hour_scores(part, risk[members])[AUROC.name]
         figures = "" if found.value is None else f"{found.value:.2f}"
         if found.interval:
@@ -104,7 +116,7 @@ def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Plot
                 name,
                 str(len(set(part.patient.tolist()))),
                 str(len(part)),
-                f"{part.comes.mean():.1%}",
+                f"{part.label.mean():.1%}",
                 figures,
             ]
         )
@@ -117,5 +129,5 @@ def subgroups(stays: Mapping[str, Stay], hours: Hours, risk: np.ndarray) -> Plot
     table.set_fontsize(9)
     table.scale(1, 1.4)
     return Plot(
-        "subgroups", "Subgroups", "Few patients: an interval this wide says little of a difference.", figure
+        "subgroups", "Subgroups", "Few patients: with intervals this wide, differences mean little.", figure
     )

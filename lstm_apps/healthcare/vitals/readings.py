@@ -1,4 +1,4 @@
-"""Readings of vital signs, as tables have them: which there are, and which can be real."""
+"""Readings of vital signs: the signs, their units, and which values are possible."""
 
 import warnings
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ import numpy as np
 
 from lstm_apps.features.raw import is_folder
 from lstm_apps.features.tables.table import NEVER, parse_numbers, read_parquet
-from lstm_apps.healthcare.vitals.checks import check, tell_doubtful
-from lstm_apps.healthcare.vitals.table import EVENTS, Rows, called, read_table
+from lstm_apps.healthcare.vitals.checks import check, warn_doubtful
+from lstm_apps.healthcare.vitals.table import EVENTS, Rows, read_table, table_name
 
 
 class Vital(NamedTuple):
-    """A vital sign, and between which values one can be real."""
+    """Unit of a vital sign, and the range of possible values."""
 
     unit: str
     low: float
     high: float
 
 
-# Names of the CLIF 2.1 data dictionary. A reading out of bounds is an artefact of the sensor: it counts as
-# not measured; many that are in another unit are refused (`vital_checks`). Bounds are those of clifpy's
-# outlier configuration, and nothing is 0.
+# Names of the CLIF 2.1 data dictionary. A reading out of bounds is an artefact of the sensor and counts as
+# not measured; a table in another unit is refused (`checks`). Bounds are those of clifpy's outlier
+# configuration, but above 0.
 VITALS: dict[str, Vital] = {
     "heart_rate": Vital("1/min", 1, 300),
     "sbp": Vital("mmHg", 1, 300),
@@ -34,20 +34,20 @@ VITALS: dict[str, Vital] = {
     "temp_c": Vital("°C", 32, 44),
 }
 NAMES = tuple(VITALS)
-Bounds = Mapping[str, tuple[float, float]]  # by vital sign, lowest and highest value that can be real
+Bounds = Mapping[str, tuple[float, float]]  # vital sign -> lowest and highest possible value
 BOUNDS: Bounds = {name: (vital.low, vital.high) for name, vital in VITALS.items()}
 
 
 class Readings(NamedTuple):
-    """Readings of one patient in the order of time, those that can be real."""
+    """The possible readings of one patient in the order of time."""
 
     seconds: np.ndarray  # (readings,) int64 since 1970
-    vitals: np.ndarray  # (readings,) places in NAMES
-    values: np.ndarray  # (readings,)
+    vitals: np.ndarray  # (readings,) positions in NAMES
+    values: np.ndarray  # (readings,) in the units of VITALS
 
     @classmethod
     def of(cls, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> Self:
-        """From readings of any vital sign, in any order, possible or not."""
+        """From arrays (readings,) of any variable in any order; what is impossible is left out."""
         place = {name: i for i, name in enumerate(NAMES)}
         vitals = np.array([place.get(name, -1) for name in names], np.int64)
         kept = possible(names, values, bounds)
@@ -56,7 +56,7 @@ class Readings(NamedTuple):
 
 
 def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> np.ndarray:
-    """(readings,) of booleans: whether they are of a vital sign that we know, within its bounds."""
+    """(readings,) booleans: whether each is a known vital sign within its bounds."""
     of = np.array([bounds.get(name, (np.inf, -np.inf)) for name in names], float).reshape(-1, 2)
     low, high = of.T
     with np.errstate(invalid="ignore"):
@@ -64,7 +64,8 @@ def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> 
 
 
 def read_rows(raw: Any, columns: Mapping[str, str]) -> Rows:
-    """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings.
+    """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings, four arrays
+    (readings,).
 
     Args:
         raw: A long or wide table, see `lstm_apps.healthcare.vitals.table.read_table`; or a folder of CLIF
@@ -81,8 +82,12 @@ def read_rows(raw: Any, columns: Mapping[str, str]) -> Rows:
 
 
 def read_clif_vitals(folder: Path) -> Rows:
-    """As `read_rows`, from the table of vital signs of CLIF 2.1, by hospitalization and time. Of two readings
-    of one kind at once the one that was measured in the artery counts."""
+    """As `read_rows`, from the vitals table of CLIF 2.1, sorted by hospitalization and time. Of two readings
+    of one sign at one time the arterial one counts.
+
+    Raises:
+        InputError: The table or a column of it is missing, or a value is no number.
+    """
     found = read_parquet(
         folder, "vitals", "hospitalization_id", "recorded_dttm", "vital_name", "vital_category", "vital_value"
     )
@@ -104,8 +109,8 @@ def read_clif_vitals(folder: Path) -> Rows:
     return ids[kept], seconds[kept], names[kept], values[kept]
 
 
-def tell_unknown(names: np.ndarray) -> None:
-    """Warn of variables that are neither vital signs nor events."""
+def warn_unknown(names: np.ndarray) -> None:
+    """Warn of variables (readings,) that are neither vital signs nor events."""
     unknown = sorted(set(names.tolist()) - {*NAMES, *EVENTS})
     if unknown:
         warnings.warn(
@@ -114,25 +119,24 @@ def tell_unknown(names: np.ndarray) -> None:
         )
 
 
-def tell(rows: Rows, bounds: Bounds = BOUNDS) -> None:
-    """Warn of what is left out, or would be usual in another unit."""
+def warn_left_out(rows: Rows, bounds: Bounds = BOUNDS) -> None:
+    """Warn of readings that are left out, or would be usual in another unit."""
     _, _, names, values = rows
-    tell_unknown(names)
-    tell_doubtful(names, values)
+    warn_unknown(names)
+    warn_doubtful(names, values)
     wrong = ~possible(names, values, bounds) & ~np.isnan(values) & np.isin(names, NAMES)
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
         low, high = bounds[names[i]]
         warnings.warn(
-            f"{int(wrong.sum())} reading(s) that cannot be count as not measured, the first {names[i]} "
+            f"{int(wrong.sum())} impossible reading(s) count as not measured, the first {names[i]} "
             f"{values[i]:g}; between {low:g} and {high:g} {VITALS[names[i]].unit} it would count.",
             stacklevel=2,
         )
 
 
 def by_patient(rows: Rows, bounds: Bounds = BOUNDS) -> dict[str, Readings]:
-    """The readings of each patient that could be real, in the order of the table; of some there may be
-    none."""
+    """The possible readings of each patient, in the order of the table; a patient may have none."""
     patients, seconds, names, values = rows
     places, inverse = np.unique(patients, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
@@ -145,25 +149,24 @@ def by_patient(rows: Rows, bounds: Bounds = BOUNDS) -> dict[str, Readings]:
 
 
 def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
-    """The readings of each patient, see `read_rows`; what is left out is said in a warning.
+    """The possible readings of each patient who has any; a warning says what is left out.
 
-    Returns:
-        Of each patient who has any that could be real.
+    Args:
+        raw, columns: See `read_rows`.
+        bounds: Of possible values.
 
     Raises:
-        InputError: As `read_rows`; or readings in another unit than they should be, see
-            `lstm_apps.healthcare.vitals.checks.check`.
+        InputError: As `read_rows`; or readings in an unexpected unit, see `checks.check`.
     """
     rows = read_rows(raw, columns)
-    check(*rows, called(raw))
-    tell(rows, bounds)
+    check(*rows, table_name(raw))
+    warn_left_out(rows, bounds)
     found = by_patient(rows, bounds)
     nothing = [patient for patient, readings in found.items() if not len(readings.values)]
     if nothing and len(nothing) < len(found):
         shown = ", ".join(map(repr, nothing[:10])) + (", ..." if len(nothing) > 10 else "")
         warnings.warn(
-            f"No answer for {len(nothing)} of {len(found)} patients, who have no reading that could be real: "
-            f"{shown}.",
+            f"No answer for {len(nothing)} of {len(found)} patients, who have no possible reading: {shown}.",
             stacklevel=2,
         )
     return {patient: readings for patient, readings in found.items() if len(readings.values)}

@@ -20,9 +20,9 @@ from lstm_apps.features.tables.table import (
     parse_times,
     read_columns,
 )
-from lstm_apps.healthcare.vitals.names import BOTH, USUAL, Named, own_unit, squeezed, understand, units_of
+from lstm_apps.healthcare.vitals.names import BOTH, USUAL, Named, normalized, own_unit, parse_name, units_of
 
-EVENTS = "death", "transfer_up"  # variables without a value, of which training data tell
+EVENTS = "death", "transfer_up"  # variables without a value; training data have them
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # see `read_table`
 
 _PATIENTS = {
@@ -36,7 +36,7 @@ _MISSING = {"", "?", "-", "nan", "na", "null", "none", "<na>"}
 
 
 class _Roles(NamedTuple):
-    """Which columns of a table are what; None where there is none."""
+    """The columns of a table by role; None where there is none."""
 
     patient: str | None
     time: str
@@ -45,12 +45,12 @@ class _Roles(NamedTuple):
 
 def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
     """Patients (text), seconds since 1970 (int), variables (text) and values (float, in the units of
-    `lstm_apps.healthcare.vitals.readings.VITALS`) of readings. What is taken for what is said in a warning.
+    `readings.VITALS`) of readings, four arrays (readings,). A warning says how names were interpreted.
 
     Args:
         raw: A table, as `lstm_apps.features.tables.table.read_columns`. Either long, with a column of
             variables and one of values, and perhaps one named "unit"; or wide, whose vital signs are columns,
-            see `names.understand`; an empty cell is no reading.
+            see `names.parse_name`; an empty cell is no reading.
         columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
             "value".
 
@@ -61,7 +61,7 @@ def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
     header = _header(raw)
     roles = _roles(header, columns)
     variable, value = (_same(header, columns[r]) for r in ("variable", "value"))
-    signs = {name: named for name in roles.others if (named := understand(name)) is not None}
+    signs = {name: named for name in roles.others if (named := parse_name(name)) is not None}
     if (variable in header and value in header) or not header:
         return _read_long(raw, roles, variable, value)
     if signs:
@@ -70,14 +70,14 @@ def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
         read_columns(raw, (roles.time, variable, value))  # raises
     read_columns(raw, (roles.time,))
     raise InputError(
-        f"{called(raw)} has no column {variable!r}, nor one that names a vital sign; it has: "
+        f"{table_name(raw)} has no column {variable!r}, nor one that names a vital sign; it has: "
         f"{', '.join(header[:20]) or 'none'}. Expected the columns {columns['patient']}, {columns['time']}, "
         f"{variable} and {value}, or a column for each vital sign: {_known()}."
     )
 
 
-def called(raw: Any) -> str:
-    """What to call a table in a message."""
+def table_name(raw: Any) -> str:
+    """How a message names a table."""
     return str(raw) if isinstance(raw, str | Path) else "the table"
 
 
@@ -88,7 +88,7 @@ def _known() -> str:
 
 
 def _header(raw: Any) -> list[str]:
-    """None of what is no table: `read_columns` says why."""
+    """Names of the columns; none if `raw` is no table, which `read_columns` reports."""
     if not isinstance(raw, str | Path | Mapping) and not hasattr(raw, "columns"):
         return []
     try:
@@ -99,17 +99,17 @@ def _header(raw: Any) -> list[str]:
 
 def _same(header: Sequence[str], wanted: str) -> str:
     """The column of that name, or that differs from it in capitals and spaces alone; else `wanted`."""
-    alike = [name for name in header if squeezed(name) == squeezed(wanted)]
+    alike = [name for name in header if normalized(name) == normalized(wanted)]
     return alike[0] if len(alike) == 1 and wanted not in header else wanted
 
 
 def _roles(header: list[str], columns: Mapping[str, str]) -> _Roles:
     time = _same(header, columns["time"])
-    if time not in header and len(found := [n for n in header if squeezed(n) in _TIMES]) == 1:
+    if time not in header and len(found := [n for n in header if normalized(n) in _TIMES]) == 1:
         (time,) = found
     patient: str | None = _same(header, columns["patient"])
     if patient not in header:
-        found = [n for n in header if squeezed(n) in _PATIENTS and n != time]
+        found = [n for n in header if normalized(n) in _PATIENTS and n != time]
         if len(found) > 1:
             raise InputError(
                 f"Which column says whose a row is: {', '.join(found)}? Rename it to {columns['patient']!r}."
@@ -124,7 +124,7 @@ def _roles(header: list[str], columns: Mapping[str, str]) -> _Roles:
 
 
 def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
-    unit = next((n for n in roles.others if squeezed(n) in ("unit", "units")), None)
+    unit = next((n for n in roles.others if normalized(n) in ("unit", "units")), None)
     cells, where = _cells(raw, (roles.time, variable, value), (roles.patient, unit))
     used = {variable, value, unit}
     patients = _patients(cells, roles.patient, where, len(cells[roles.time]), set(roles.others) - used)
@@ -133,16 +133,16 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
     units = [str(c).strip() for c in cells[unit]] if unit else [""] * len(written)
     units = ["" if u.lower() in _MISSING else u for u in units]
     pairs = list(zip(written, units, strict=True))
-    signs = {p: n for p in dict.fromkeys(pairs) if p[0] not in EVENTS and (n := understand(*p)) is not None}
-    _tell_taken(signs)
+    signs = {p: n for p in dict.fromkeys(pairs) if p[0] not in EVENTS and (n := parse_name(*p)) is not None}
+    _warn_interpreted(signs)
     both = np.array([p in signs and signs[p].sign == BOTH for p in pairs], bool)
     numbers, diastolic = list(cells[value]), np.full(len(pairs), np.nan)
     for i in np.flatnonzero(both):
         numbers[i], diastolic[i] = _both(numbers[i], value, f"{where}, row {i + 1}")
     values = parse_numbers(numbers, value, where)
     others = [n for n in roles.others if n not in used]
-    if roles.patient is None and any(_stacked(seconds[[w == v for w in written]]) for v in set(written)):
-        raise _whose(where, others)
+    if roles.patient is None and any(_times_repeat(seconds[[w == v for w in written]]) for v in set(written)):
+        raise _no_patient_column(where, others)
     names = np.array([signs[p].sign if p in signs else p[0] for p in pairs], object)
     for pair, named in signs.items():
         if named.unit is not None:
@@ -159,15 +159,15 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
 
 
 def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
-    events = {n: e for n in roles.others for e in EVENTS if squeezed(n) == squeezed(e)}
+    events = {n: e for n in roles.others for e in EVENTS if normalized(n) == normalized(e)}
     cells, where = _cells(raw, (roles.time, *signs, *events), (roles.patient,))
     count = len(cells[roles.time])
     ignored = [n for n in roles.others if n not in signs and n not in events]
     seconds = parse_times(cells[roles.time], roles.time, where).astype(np.int64)
-    if roles.patient is None and (_stacked(seconds) or (ignored and len(set(seconds.tolist())) < count)):
-        raise _whose(where, ignored)
+    if roles.patient is None and (_times_repeat(seconds) or (ignored and len(set(seconds.tolist())) < count)):
+        raise _no_patient_column(where, ignored)
     patients = _patients(cells, roles.patient, where, count, set(ignored))
-    _tell_taken({(column, ""): named for column, named in signs.items()}, ignored)
+    _warn_interpreted({(column, ""): named for column, named in signs.items()}, ignored)
     # Of two columns of one vital sign the one that was measured in the artery counts where it has a value.
     found: dict[str, np.ndarray] = {}
     for column, named in sorted(signs.items(), key=lambda item: not item[1].arterial):
@@ -211,13 +211,13 @@ def _patients(cells: dict[str, list], column: str | None, where: str, count: int
     return np.full(count, "")
 
 
-def _stacked(seconds: np.ndarray) -> bool:
-    """Whether a time comes again after others, as where the rows of several patients follow each other."""
+def _times_repeat(seconds: np.ndarray) -> bool:
+    """Whether a time appears again after others, as where the rows of several patients follow each other."""
     runs = 1 + np.count_nonzero(np.diff(seconds)) if len(seconds) else 0
     return bool(runs > len(np.unique(seconds)))
 
 
-def _whose(where: str, others: Sequence[str]) -> InputError:
+def _no_patient_column(where: str, others: Sequence[str]) -> InputError:
     there = f", perhaps by renaming one of {', '.join(map(repr, others[:10]))}" if others else ""
     return InputError(
         f"{where} has several rows of the same time, as of several patients, and no column that says whose "
@@ -240,7 +240,7 @@ def _both(cell: Any, column: str, where: str) -> tuple[float, float]:
 
 
 def _converted(named: Named, values: np.ndarray, written: str) -> np.ndarray:
-    """In the own unit of the vital sign."""
+    """Values (rows,) in the sign's own unit; an InputError if they are usual in that unit already."""
     if named.unit is None or named.sign == BOTH:
         return values if named.unit is None else named.unit.convert(values)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -257,8 +257,8 @@ def _converted(named: Named, values: np.ndarray, written: str) -> np.ndarray:
     return converted
 
 
-def _tell_taken(signs: Mapping[tuple[str, str], Named], ignored: Sequence[str] = ()) -> None:
-    """What is taken for what, where the names are not the plain ones."""
+def _warn_interpreted(signs: Mapping[tuple[str, str], Named], ignored: Sequence[str] = ()) -> None:
+    """Warn how names were interpreted, where they are not the plain ones."""
     said = []
     for (written, _), (sign, unit, _) in signs.items():
         own = own_unit(sign)

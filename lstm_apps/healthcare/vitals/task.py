@@ -18,11 +18,11 @@ from lstm_apps.healthcare.vitals.data import LAYOUT, Stay, read_stays
 from lstm_apps.healthcare.vitals.deterioration import KINDS, Course, course
 from lstm_apps.healthcare.vitals.features import (
     HORIZON,
-    STRETCH,
     WARM_UP,
+    WINDOW,
     VitalsFeatures,
-    stretches,
-    tell_computed,
+    warn_computed,
+    windows,
 )
 from lstm_apps.healthcare.vitals.hours import COLUMNS, NEEDED
 from lstm_apps.healthcare.vitals.metrics import (
@@ -31,11 +31,11 @@ from lstm_apps.healthcare.vitals.metrics import (
     AUROC,
     BRIER,
     CALIBRATION,
-    FORETOLD,
+    EVENT_RECALL,
     LEAD_TIME,
     Hours,
     alarm_scores,
-    heard,
+    alarms,
     hour_scores,
     threshold_for,
 )
@@ -45,19 +45,20 @@ from lstm_apps.metrics.bootstrap import Scores
 FOLDS = 5
 MEMBERS = 4
 CROP, STRIDE = 48, 24  # hours of a training example, and from one to the next
-_CHECKS = 16
+_PARITY_INPUTS = 16
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Patients to learn from, in `MEMBERS` groups: each member of the model learns from the others'
-    patients and is held against those of its own group. So every patient here is both learnt from and new
-    to a member, and no member is ever judged by whom it knows."""
+    """The training patients in `MEMBERS` groups, one for each member of the ensemble. A member learns from
+    the other groups and is validated on its own (cross-fitting), so every patient serves both ends and no
+    member is validated on a patient that it learnt from."""
 
     courses: list[Course]
-    held_out: bool  # whether members see their own group, to be judged, or the others, to learn
+    held_out: bool  # True: each member gets its own group, to validate; False: the others, to learn
 
     def group(self, patient: str) -> int:
+        """The group, 0 to `MEMBERS` - 1, of a patient."""
         return self._groups[patient]
 
     @cached_property
@@ -67,7 +68,7 @@ class Cohort:
 
 
 class Vitals(Application):
-    """Risk of deterioration, asked every hour, of patients never seen."""
+    """Risk of deterioration at the end of every hour, of patients outside the training part."""
 
     name = "vitals"
     domain = "healthcare"
@@ -81,11 +82,11 @@ class Vitals(Application):
         "variable": "variable",
         "value": "value",
     }
-    metrics = (AUROC, AUPRC, BRIER, CALIBRATION, ALARM_RATE, FORETOLD, LEAD_TIME)
+    metrics = (AUROC, AUPRC, BRIER, CALIBRATION, ALARM_RATE, EVENT_RECALL, LEAD_TIME)
     outputs = ("risk",)
     stream_outputs = ("risk",)
     baselines = (baselines.NEWS2, baselines.LAST_MAP, *baselines.FITTED)
-    notice = RESEARCH_ONLY
+    disclaimer = RESEARCH_ONLY
     presets = {  # noqa: RUF012
         "quick": {
             "units": 16,
@@ -119,29 +120,27 @@ class Vitals(Application):
         stays, left_out = read_stays(found.path, columns)
         all_courses = [course(stay) for stay in stays]
         if computed := sum(int(c.computed.sum()) for c in all_courses):
-            tell_computed(computed, sum(len(c.ends) for c in all_courses))
-        courses = [c for c in all_courses if c.asked.any()]
+            warn_computed(computed, sum(len(c.ends) for c in all_courses))
+        courses = [c for c in all_courses if c.eligible.any()]
         if not courses:
             there = {NAMES[i] for stay in stays for i in stay.readings.vitals}
             missing = [name for name in NEEDED if name not in there and not (name == "map" and computed)]
             raise InputError(
-                f"{found.path}: at no hour can be asked whether an event comes. It takes {', '.join(NEEDED)}"
+                f"{found.path}: no hour is eligible. It takes {', '.join(NEEDED)}"
                 f"{' (there is no ' + ', '.join(missing) + ')' if missing else ''}, and some hours of a stay."
             )
         patients = sorted({c.stay.patient for c in courses}, key=_shuffled)
         tested = set(patients[int(fold) - 1 :: FOLDS])
         parts = [[c for c in courses if (c.stay.patient in tested) == wanted] for wanted in (False, True)]
         for part, least in zip(parts, (MEMBERS, 1), strict=True):
-            ill = {c.stay.patient for c in part if (c.asked & c.comes).any()}
+            ill = {c.stay.patient for c in part if (c.eligible & c.label).any()}
             if len(ill) < least:
                 raise InputError(
                     f"Of {len(patients)} patients, {len(ill)} to {'test' if least == 1 else 'learn from'} "
-                    f"deteriorate at an hour that can be asked of; it takes {least} at least."
+                    f"deteriorate after an eligible hour; it takes {least} at least."
                 )
-            if all(c.comes[c.asked].all() for c in part):
-                raise InputError(
-                    "An event follows every hour that can be asked of: nothing tells them apart."
-                )
+            if all(c.label[c.eligible].all() for c in part):
+                raise InputError("An event follows every eligible hour: a model needs hours without one too.")
         train, test = parts
         return Data(
             Cohort(train, held_out=False),
@@ -151,9 +150,9 @@ class Vitals(Application):
                 **found.provenance(),
                 "unit": "",
                 "columns": columns,
-                "question": f"does an event come within {HORIZON} h: {', '.join(KINDS)}",
-                "split": f"by patient: fifth {fold} of {FOLDS} to test; the others validate the members "
-                f"of the model that did not learn from them",
+                "label": f"does an event begin within {HORIZON} h: {', '.join(KINDS)}",
+                "split": f"by patient: fifth {fold} of {FOLDS} to test; each member of "
+                f"the ensemble is validated on the others that it did not learn from",
                 "readings_left_out_as_impossible": left_out,
                 "hours_of_computed_mean_pressure": computed,
                 "train": _counts(train),
@@ -162,7 +161,7 @@ class Vitals(Application):
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
-        """Fifths of the patients, each to be tested on once."""
+        """Fifths of the patients; each is the test part once."""
         return tuple(str(i + 1) for i in range(FOLDS))
 
     def fit_features(self, data: Data) -> VitalsFeatures:
@@ -174,7 +173,7 @@ class Vitals(Application):
     def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float):
         from lstm_apps.healthcare.vitals.model import early_warning
 
-        # Whether a value was measured is a number as it is; hours since are parts of a day.
+        # Whether a value was measured stays 0 or 1; hours since are divided by 24.
         others = [1.0] * len(NAMES) + [24.0] * len(NAMES)
         return early_warning(
             columns=COLUMNS,
@@ -191,8 +190,8 @@ class Vitals(Application):
 
         return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
 
-    def finish(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
-        """Sets the calibration and the threshold of alarms, from what each member says of the patients
+    def calibrate(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+        """Fit the calibration and the alarm threshold on the logits that each member gives for the patients
         that it did not learn from."""
         from scipy.special import expit
         from sklearn.linear_model import LogisticRegression
@@ -201,7 +200,7 @@ class Vitals(Application):
 
         def held_out(c: Course) -> np.ndarray:
             own = cohort.group(c.stay.patient)
-            # As `risks` has it, of one member instead of their mean.
+            # `risks` of one member instead of the mean.
             return features.risks(
                 lambda inputs: {"risk": model.predict(inputs, verbose=0)["member_logits"][..., own, :]},
                 c.rows,
@@ -209,7 +208,7 @@ class Vitals(Application):
 
         hours = _hours(cohort.courses)
         logits = np.concatenate([held_out(c)[c.stable] for c in cohort.courses])
-        fitted = LogisticRegression(C=1e3).fit(logits[hours.asked, None], hours.comes[hours.asked])
+        fitted = LogisticRegression(C=1e3).fit(logits[hours.eligible, None], hours.label[hours.eligible])
         slope, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
         model.get_layer("calibrated").set_weights([np.float32(slope), np.float32(shift)])
         return replace(features, threshold=threshold_for(hours, expit(slope * logits + shift)))
@@ -218,27 +217,27 @@ class Vitals(Application):
         return hour_scores(_hours(data.test), self._risks(features, data, run))
 
     def score_stream(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> Scores:
-        """The alarms of the test patients, whose stays `run` gets from the beginning to the end."""
+        """The alarms of the test patients; `run` gets each stay from beginning to end."""
         risks = []
         for c in data.test:
-            length = -(-len(c.rows) // STRETCH) * STRETCH  # of few different lengths, each of which compiles
+            length = -(-len(c.rows) // WINDOW) * WINDOW  # few different lengths, because each compiles
             hours = np.zeros((1, length, COLUMNS), np.float32)
             hours[0, : len(c.rows)] = features.encode(c.rows)
             risks.append(run({"hours": hours})["risk"][0, : len(c.rows), 0][c.stable])
         stable = _hours(data.test)
-        return alarm_scores(stable, heard(stable, np.concatenate(risks), features.threshold))
+        return alarm_scores(stable, alarms(stable, np.concatenate(risks), features.threshold))
 
     def score_baselines(self, features: VitalsFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
         hours = _hours(data.test)
         for name, risk, threshold in self._baseline_risks(data):
             scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
-            yield name, {**scores, **alarm_scores(hours, heard(hours, risk, threshold))}
+            yield name, {**scores, **alarm_scores(hours, alarms(hours, risk, threshold))}
 
     def score_folds(
         self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
     ) -> Iterator[tuple[str, Scores]]:
         hours = _hours([c for _, data, _ in folds for c in data.test])
-        for name, risk, alarm in self._folds_together(folds):
+        for name, risk, alarm in self._pooled_folds(folds):
             yield (
                 name,
                 {
@@ -249,18 +248,18 @@ class Vitals(Application):
 
     def plots_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]) -> list[Plot]:
         courses = [c for _, data, _ in folds for c in data.test]
-        hours, risks = _hours(courses), {name: risk for name, risk, _ in self._folds_together(folds)}
-        return _risk_pictures(courses, hours, risks)
+        hours, risks = _hours(courses), {name: risk for name, risk, _ in self._pooled_folds(folds)}
+        return _risk_plots(courses, hours, risks)
 
-    def _folds_together(
+    def _pooled_folds(
         self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of the model and of each baseline: risks and alarms of the stable hours of all test patients, each
         at the threshold of its own fold."""
 
         def joined(parts: list[tuple[Data, np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
-            alarms = [heard(_hours(data.test), risk, threshold) for data, risk, threshold in parts]
-            return np.concatenate([risk for _, risk, _ in parts]), np.concatenate(alarms)
+            raised = [alarms(_hours(data.test), risk, threshold) for data, risk, threshold in parts]
+            return np.concatenate([risk for _, risk, _ in parts]), np.concatenate(raised)
 
         of = [data for _, data, _ in folds]
         yield MODEL, *joined([(data, self._risks(f, data, run), f.threshold) for f, data, run in folds])
@@ -273,12 +272,12 @@ class Vitals(Application):
         return np.concatenate([features.risks(run, c.rows)[c.stable] for c in data.test])
 
     def _baseline_risks(self, data: Data) -> list[tuple[str, np.ndarray, float]]:
-        """Name, risks of the stable test hours, and the threshold of alarms, which the test part has no say
-        in."""
+        """Name, risks of the stable test hours (hours,), and the alarm threshold, chosen on training patients
+        left out."""
         if not data.baselines:
             train: list[Course] = data.train.courses
             known = _hours(train)
-            parts = [(c.stay.patient, c.rows, c.stable, c.asked, c.comes) for c in train]
+            parts = [(c.stay.patient, c.rows, c.stable, c.eligible, c.label) for c in train]
             for name, held_out, risk in baselines.risks(parts, [(c.rows, c.stable) for c in data.test]):
                 data.baselines[name] = (risk, threshold_for(known, held_out))
         return [(name, *found) for name, found in data.baselines.items()]
@@ -295,13 +294,13 @@ class Vitals(Application):
         stable = np.concatenate([r[c.stable] for r, c in zip(risks, data.test, strict=True)])
         return [
             monitor(data.test, risks, features.threshold),
-            *_risk_pictures(data.test, hours, {MODEL: stable, **simple}),
+            *_risk_plots(data.test, hours, {MODEL: stable, **simple}),
         ]
 
-    def checks(self, features: VitalsFeatures, data: Data) -> Arrays:
-        parts = [p for c in data.test for p in stretches(c.rows)]
-        chosen = sorted(parts, key=len, reverse=True)[:_CHECKS]
-        hours = np.zeros((len(chosen), STRETCH, COLUMNS), np.float32)
+    def parity_inputs(self, features: VitalsFeatures, data: Data) -> Arrays:
+        parts = [p for c in data.test for p in windows(c.rows)]
+        chosen = sorted(parts, key=len, reverse=True)[:_PARITY_INPUTS]
+        hours = np.zeros((len(chosen), WINDOW, COLUMNS), np.float32)
         for row, part in zip(hours, chosen, strict=True):
             row[: len(part)] = features.encode(part)
         return {"hours": hours}
@@ -322,19 +321,19 @@ class Vitals(Application):
 
 
 class HourExamples:
-    """Stretches of hours of one stay: in training `CROP` of them, from a little earlier or later each time;
-    otherwise as the finished model reads them. Hours that are not asked of have no weight, nor has a
-    patient of another group than a member may see."""
+    """Windows of one stay: in training `CROP` hours with a random shift; otherwise the windows that the
+    exported model reads. Hours that are not eligible have weight 0, and so has each patient for the members
+    that must not get them."""
 
     def __init__(self, features: VitalsFeatures, cohort: Cohort):
         self._features, self._held_out = features, cohort.held_out
-        self._size = STRETCH if cohort.held_out else CROP
-        step = STRETCH - WARM_UP if cohort.held_out else STRIDE
+        self._size = WINDOW if cohort.held_out else CROP
+        step = WINDOW - WARM_UP if cohort.held_out else STRIDE
         self._places = [
             (c, start)
             for c in cohort.courses
             for start in range(0, max(1, len(c.rows) - WARM_UP), step)
-            if c.asked[start : start + self._size].any()
+            if c.eligible[start : start + self._size].any()
         ]
         groups = {c.stay.patient: cohort.group(c.stay.patient) for c in cohort.courses}
         own = np.eye(MEMBERS, dtype=np.float32)
@@ -347,9 +346,10 @@ class HourExamples:
         return len(self._places)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        """Hours (batch, time, COLUMNS), labels (batch, time, members, 1), weights (batch, time, members)."""
         shape = (len(indices), self._size)
         hours = np.zeros((*shape, COLUMNS), np.float32)
-        comes = np.zeros((*shape, MEMBERS), np.float32)
+        labels = np.zeros((*shape, MEMBERS), np.float32)
         weights = np.zeros((*shape, MEMBERS), np.float32)
         for row, i in enumerate(indices):
             c, start = self._places[i]
@@ -359,25 +359,25 @@ class HourExamples:
             part = slice(start, start + self._size)
             count = len(c.rows[part])
             hours[row, :count] = self._features.encode(c.rows[part])
-            comes[row, :count] = c.comes[part, None]
+            labels[row, :count] = c.label[part, None]
             weights[row, :count] = self._scale * self._weights(c, start)
-        return {"hours": hours}, {"member_logits": comes[..., None]}, {"member_logits": weights}
+        return {"hours": hours}, {"member_logits": labels[..., None]}, {"member_logits": weights}
 
     def _weights(self, c: Course, start: int) -> np.ndarray:
-        """(hours, members) of a stretch."""
-        asked = c.asked[start : start + self._size].astype(np.float32)
+        """(hours, members) of a window."""
+        weights = c.eligible[start : start + self._size].astype(np.float32)
         if self._held_out and start:
-            asked[:WARM_UP] = 0  # they were judged in the stretch before
-        return asked[:, None] * self._members[c.stay.patient]
+            weights[:WARM_UP] = 0  # the window before has scored them
+        return weights[:, None] * self._members[c.stay.patient]
 
 
 def _shuffled(patient: str) -> bytes:
-    """An order of patients that depends on their names alone."""
+    """A sort key of patients that depends on their names alone."""
     return hashlib.sha256(patient.encode()).digest()
 
 
-def _risk_pictures(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Plot]:
-    """What the risks of stable hours are worth."""
+def _risk_plots(courses: Sequence[Course], hours: Hours, risks: Mapping[str, np.ndarray]) -> list[Plot]:
+    """The plots that risks (hours,) of stable hours allow."""
     from lstm_apps.healthcare.vitals.plots import alarm_curves, reliability_plot, subgroups
 
     return [
@@ -396,23 +396,23 @@ def _hours(courses: Sequence[Course]) -> Hours:
         patient=np.concatenate([[c.stay.patient] * int(c.stable.sum()) for c in courses]),
         stay=np.concatenate([np.full(int(c.stable.sum()), i) for i, c in enumerate(courses)]),
         end=np.concatenate([c.ends[c.stable] for c in courses]),
-        comes=np.concatenate([c.comes[c.stable] for c in courses]),
+        label=np.concatenate([c.label[c.stable] for c in courses]),
         onset=np.concatenate([c.onset[c.stable] for c in courses]),
-        asked=np.concatenate([c.asked[c.stable] for c in courses]),
+        eligible=np.concatenate([c.eligible[c.stable] for c in courses]),
         monitored=monitored,
     )
 
 
 def _counts(courses: list[Course]) -> dict[str, Any]:
     hours = _hours(courses)
-    asked = hours.where(hours.asked)
-    kinds = Counter(k for c in courses for k in c.kind[c.asked].tolist() if k)
+    eligible = hours.where(hours.eligible)
+    kinds = Counter(k for c in courses for k in c.kind[c.eligible].tolist() if k)
     return {
-        "patients": len(set(asked.patient.tolist())),
+        "patients": len(set(eligible.patient.tolist())),
         "stays": len(courses),
         "hours monitored": sum(hours.monitored.values()),
-        "hours asked of": len(asked),
-        "hours before an event": {**{k: kinds[k] for k in KINDS}, "all": int(asked.comes.sum())},
+        "eligible hours": len(eligible),
+        "hours before an event": {**{k: kinds[k] for k in KINDS}, "all": int(eligible.label.sum())},
     }
 
 

@@ -179,7 +179,7 @@ class Sentiment(Application):
             saliency(features, shown, run),
         ]
 
-    def checks(self, features: TextFeatures, data: Data) -> Arrays:
+    def parity_inputs(self, features: TextFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
         return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
 

@@ -164,7 +164,7 @@ class SpeechCommands(Application):
 
         return {"logits": SpikeLoss(), "probabilities": keras.losses.SparseCategoricalCrossentropy()}
 
-    def finish(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
+    def calibrate(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
         """Sets what the model takes for a word at all, and the thresholds of a recording and of a stream."""
 
         def run(inputs: Arrays) -> Arrays:
@@ -244,7 +244,7 @@ class SpeechCommands(Application):
             detection_curve(features, long, detection.spikes(features, long, run)),
         ]
 
-    def checks(self, features: KeywordFeatures, data: Data) -> Arrays:
+    def parity_inputs(self, features: KeywordFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
         return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
 

@@ -6,7 +6,7 @@ import pytest
 from lstm_apps.application import Request
 from lstm_apps.data.sources.synthetic_hearts import RATE, heart, write_records
 from lstm_apps.healthcare.ecg import augment as ecg_augment
-from lstm_apps.healthcare.ecg.augment import EARLY, RHYTHMS, SHARE, made_up
+from lstm_apps.healthcare.ecg.augment import EARLY, RHYTHMS, SHARE, synthesize
 from lstm_apps.healthcare.ecg.data import EcgRecord
 from lstm_apps.healthcare.ecg.task import ECG
 
@@ -17,7 +17,7 @@ RECORD = EcgRecord("x", 0, SIGNAL, RATE, PEAKS, KINDS)
 def heart_of(monkeypatch, share=0.0, irregular=0.0):
     """A heart to which only what is named happens."""
     monkeypatch.setattr(ecg_augment, "SHARE", share)
-    return made_up(RECORD, np.random.default_rng(0), irregular)
+    return synthesize(RECORD, np.random.default_rng(0), irregular)
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ def test_they_serve_for_training_alone(tmp_path):
     folder = write_records(tmp_path / "hearts", records=6, beats=330)
     data = ECG.load(Request(path=folder))
     again = ECG.load(Request(path=folder))
-    made_up = [b for b in data.train if b.made_up]
-    assert len(made_up) == len(data.train) / 2
-    assert not any(b.made_up for b in (*data.validation, *data.test))
+    synthetic = [b for b in data.train if b.synthetic]
+    assert len(synthetic) == len(data.train) / 2
+    assert not any(b.synthetic for b in (*data.validation, *data.test))
     for one, two in zip(data.train, again.train, strict=True):
         np.testing.assert_array_equal(one.table, two.table)
-    recorded = sum((b.labels == "S").sum() for b in data.train if not b.made_up)
-    assert sum((b.labels == "S").sum() for b in made_up) > recorded
+    recorded = sum((b.labels == "S").sum() for b in data.train if not b.synthetic)
+    assert sum((b.labels == "S").sum() for b in synthetic) > recorded

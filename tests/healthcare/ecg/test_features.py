@@ -10,13 +10,13 @@ from lstm_apps.data.sources.synthetic_hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.healthcare.ecg.beat_table import (
+    MODEL_COLUMNS,
     RHYTHM,
-    SEEN,
     WINDOW,
     BeatWindow,
     beat_table,
-    seen,
-    usual_beat,
+    model_columns,
+    reference_beat,
 )
 from lstm_apps.healthcare.ecg.features import BEATS, UNREADABLE, WARM_UP, BeatFeatures
 from lstm_apps.healthcare.ecg.files import read_ecg
@@ -59,22 +59,22 @@ def test_what_is_read_of_a_rhythm_is_the_same_in_a_slower_heart():
     slower = beat_table(SIGNAL, 0.8 * RATE, PEAKS)  # each interval a quarter longer
     own = 2 * WINDOW + 5  # the usual interval
     assert np.median(slower[:, own] - TABLE[:, own]) > 0.1
-    ratios, same = seen(slower)[:, WINDOW : WINDOW + 5], seen(TABLE)[:, WINDOW : WINDOW + 5]
+    ratios, same = model_columns(slower)[:, WINDOW : WINDOW + 5], model_columns(TABLE)[:, WINDOW : WINDOW + 5]
     np.testing.assert_allclose(ratios, same, atol=1e-5)
-    assert seen(TABLE).shape == (299, SEEN)
+    assert model_columns(TABLE).shape == (299, MODEL_COLUMNS)
     for column in (*range(WINDOW), own, own + 1):
-        assert not (seen(TABLE) == TABLE[:, column, None]).all(axis=0).any()
+        assert not (model_columns(TABLE) == TABLE[:, column, None]).all(axis=0).any()
 
 
 def test_the_usual_beat_is_the_median_of_those_that_came_least_early():
     # Every second beat is ectopic: it comes early, and a pause follows.
     intervals = np.tile([0.6, 1.2], 30)  # from a normal beat, from an ectopic one
     values = np.tile([1.0, 9.0], 30)
-    found = usual_beat(values, intervals, 8)
+    found = reference_beat(values, intervals, 8)
     assert (found[3:] == 1).all()
-    in_columns = usual_beat(np.stack([values, -values], axis=1), intervals, 8)
+    in_columns = reference_beat(np.stack([values, -values], axis=1), intervals, 8)
     np.testing.assert_array_equal(in_columns, np.stack([found, -found], axis=1))
-    steady = usual_beat(np.arange(60.0), np.full(60, 0.8), 8)
+    steady = reference_beat(np.arange(60.0), np.full(60, 0.8), 8)
     assert steady[0] == 0
     assert ((steady[1:] >= np.maximum(0, np.arange(1, 60) - 8)) & (steady[1:] < np.arange(1, 60))).all()
 
@@ -158,7 +158,7 @@ def test_stretches_cover_every_beat_once(count):
         return {"classes": np.concatenate([marked, 1 - marked], axis=-1)}
 
     table = np.zeros((count, 2 * WINDOW + RHYTHM), np.float32)
-    table[:, WINDOW] = np.arange(count)  # the first column that is seen
+    table[:, WINDOW] = np.arange(count)  # the first column that is model_columns
     np.testing.assert_array_equal(features().probabilities(run, table)[:, 0], np.arange(count))
 
 
@@ -270,18 +270,18 @@ def test_a_lead_that_comes_off_for_a_moment_is_bridged():
 def test_each_number_that_is_read_of_a_beat_has_a_name_and_a_unit(window):
     table = beat_table(SIGNAL, RATE, PEAKS, window)
     named = replace(BeatFeatures.fit(("N", "S"), [table]), window=window).about()["columns"]
-    assert len(named) == seen(table).shape[1]
+    assert len(named) == model_columns(table).shape[1]
     assert len({c["name"] for c in named}) == len(named)
     assert all(c["name"] and c["unit"] for c in named)
     if window == BeatWindow():
-        assert len(named) == SEEN == 55
+        assert len(named) == MODEL_COLUMNS == 55
 
 
 def test_the_names_of_what_is_read_of_a_beat_are_right():
     """A beat that comes late after steady ones."""
     columns = features().about()["columns"]
     at = {c["name"]: i for i, c in enumerate(columns)}
-    late = dict(zip(at, seen(beat_table(*rhythm_of([0.8] * 60 + [1.0, 0.8, 0.8])))[61], strict=True))
+    late = dict(zip(at, model_columns(beat_table(*rhythm_of([0.8] * 60 + [1.0, 0.8, 0.8])))[61], strict=True))
     assert late["2 ln(interval before / median of the last 32 intervals)"] == pytest.approx(
         2 * np.log(1.25), rel=0.01
     )
@@ -315,7 +315,7 @@ def test_a_stream_reads_of_each_beat_what_is_read_of_the_whole():
     model = Same()
     of_stream(np.array_split(SIGNAL, 97), model)
     peaks = PeakDetector(RATE).all(SIGNAL)
-    whole = seen(beat_table(SIGNAL, RATE, peaks))
+    whole = model_columns(beat_table(SIGNAL, RATE, peaks))
     assert len(model.read) > 250
     np.testing.assert_allclose(model.read, whole[: len(model.read)], atol=1e-3)
 
@@ -358,7 +358,7 @@ def test_another_window_is_read_from_the_file():
 
     read.predict(run, (SIGNAL, RATE))
     assert widths == [len(other.mean)]
-    assert widths[0] != SEEN
+    assert widths[0] != MODEL_COLUMNS
 
 
 def test_after_minutes_without_the_lead_beats_are_told_again():

@@ -11,7 +11,7 @@ from lstm_apps.data.sources.synthetic_hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.healthcare.ecg import baselines as ecg_baselines
 from lstm_apps.healthcare.ecg import task as ecg
-from lstm_apps.healthcare.ecg.beat_table import WINDOW, beat_table, seen
+from lstm_apps.healthcare.ecg.beat_table import WINDOW, beat_table, model_columns
 from lstm_apps.healthcare.ecg.data import EcgRecord
 from lstm_apps.healthcare.ecg.metrics import FROM_SIGNAL, NONE
 from lstm_apps.healthcare.ecg.task import ECG, Beats, _scores
@@ -57,7 +57,9 @@ def test_what_is_read_is_the_same_for_another_shape_of_all_beats():
     other = np.convolve(signal, [1, *[0.0] * 8, -0.6], mode="full")[: len(signal)]
     one, two = (beat_table(s, RATE, peaks) for s in (signal, other))
     normal = kinds[:-1] == "N"
-    apart = [np.abs(part(one) - part(two))[normal].mean() for part in (lambda t: t[:, :WINDOW], seen)]
+    apart = [
+        np.abs(part(one) - part(two))[normal].mean() for part in (lambda t: t[:, :WINDOW], model_columns)
+    ]
     assert apart[1] < 0.6 * apart[0]
 
 
@@ -77,7 +79,7 @@ def test_other_leads_serve_for_training_only(tmp_path):
     assert [b.source.lead for b in data.test] == [0] * len(data.test)
     assert abs(np.median(data.test[0].source.signal)) < 1  # of the ECG, in mV
     leads = {}
-    for b in (b for b in data.train if not b.made_up):
+    for b in (b for b in data.train if not b.synthetic):
         leads.setdefault(b.patient, []).append(b.source.lead)
     assert all(found == ([0] if name == "b" else [0, 1]) for name, found in leads.items())  # b's is flat
     assert not {b.patient for b in data.test} & set(leads)
@@ -110,7 +112,7 @@ def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_p
     recorded = patient, table, known
     own = patient, table, known  # each patient's own: known to no fold that asks him
     others = np.roll(patient, 2), table, known  # the same beats as another patient's
-    grid = [(Remembering(), made_up) for made_up in (None, own, others)]
+    grid = [(Remembering(), synthetic) for synthetic in (None, own, others)]
     assert ecg_baselines._best(grid[:2], recorded)[:2] == grid[0]
     assert ecg_baselines._best(grid, recorded)[:2] == grid[2]
 
@@ -130,7 +132,7 @@ def test_the_odds_of_s_are_put_right_for_a_baseline_where_that_helps():
     recorded = np.array(list("aaaabbbb")), np.array([[0.1, 0.6, 0.6, 0.95] * 2]).T, np.array(list("NNNS" * 2))
     model, _, odds = ecg_baselines._best([(Eager(), None)], recorded)
     assert odds == -1
-    as_learnt, put_right = ecg_baselines._called(model, recorded[1], [0.0, odds])
+    as_learnt, put_right = ecg_baselines._predicted(model, recorded[1], [0.0, odds])
     assert list(as_learnt) == list("NSSS" * 2)
     assert list(put_right) == list("NNNS" * 2)
 
@@ -159,7 +161,7 @@ def test_the_odds_of_s_are_those_of_its_rarity_in_recordings():
     recorded = beats(signal, peaks, kinds)
     kinds = kinds.copy()
     kinds[::20] = "S"
-    examples = ecg.BeatExamples([recorded, replace(recorded, labels=kinds[:-1], made_up=True)])
+    examples = ecg.BeatExamples([recorded, replace(recorded, labels=kinds[:-1], synthetic=True)])
     odds = examples.log_odds()
     assert odds[0] == odds[2] == odds[3] == 0
     # What is learnt: as often as S is drawn, near S or not, times its weight.

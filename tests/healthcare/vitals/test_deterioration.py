@@ -53,25 +53,25 @@ def test_other_events():
 def test_an_event_comes_in_the_six_hours_after():
     found = course(stay((12.5, "spo2", 80)))
     end = found.ends / HOUR
-    np.testing.assert_array_equal(end[found.comes], [7, 8, 9, 10, 11, 12])
-    assert (found.onset[found.comes] == 12.5 * HOUR).all()
+    np.testing.assert_array_equal(end[found.label], [7, 8, 9, 10, 11, 12])
+    assert (found.onset[found.label] == 12.5 * HOUR).all()
     # Not in the hour of the event, nor where the readings do not go on for six hours.
-    np.testing.assert_array_equal(end[found.asked], [*range(1, 13), *range(14, 18)])
+    np.testing.assert_array_equal(end[found.eligible], [*range(1, 13), *range(14, 18)])
 
 
 def test_death_is_known_where_readings_end():
     found = course(stay(death=24.0))
     end = found.ends / HOUR
-    np.testing.assert_array_equal(end[found.comes], [18, 19, 20, 21, 22, 23])
-    assert found.asked[found.comes].all()
+    np.testing.assert_array_equal(end[found.label], [18, 19, 20, 21, 22, 23])
+    assert found.eligible[found.label].all()
 
 
 @pytest.mark.parametrize("name", ["map", "spo2"])
 def test_no_event_takes_readings_that_show_there_is_none(name):
     found = course(stay(without=[(h, name) for h in range(10, 16)]))
     end = found.ends / HOUR
-    assert not found.asked[end == 10]
-    assert found.asked[end == 9]
+    assert not found.eligible[end == 10]
+    assert found.eligible[end == 9]
 
 
 def test_what_comes_is_nowhere_in_the_rows():

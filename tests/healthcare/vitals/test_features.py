@@ -8,7 +8,7 @@ from wards import START, as_table, patient, readings, wide
 
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
-from lstm_apps.healthcare.vitals.features import STRETCH, WARM_UP, Alarms, VitalsFeatures, stretches
+from lstm_apps.healthcare.vitals.features import WARM_UP, WINDOW, Alarms, VitalsFeatures, windows
 from lstm_apps.healthcare.vitals.hours import COLUMNS, STABLE, UNKNOWN
 from lstm_apps.healthcare.vitals.readings import NAMES
 
@@ -19,16 +19,16 @@ FEATURES = VitalsFeatures(COLUMN_NAMES, tuple(float(i) for i in range(21)), (1.0
 def test_an_alarm_holds_for_six_hours():
     alarms = Alarms(0.5)
     risks = [0.4, 0.6, 0.9, 0.9, 0.9, 0.9, 0.9, 0.7, float("nan"), 0.2]
-    assert [alarms.hear(3600 * i, r) for i, r in enumerate(risks)] == [
+    assert [alarms.update(3600 * i, r) for i, r in enumerate(risks)] == [
         False, True, False, False, False, False, False, True, False, False,
     ]  # fmt: skip
 
 
-def test_stretches_tell_every_hour_once():
-    for count in (1, WARM_UP, STRETCH, STRETCH + 1, 300):
+def test_windows_contain_every_hour_once():
+    for count in (1, WARM_UP, WINDOW, WINDOW + 1, 300):
         rows = np.zeros((count, COLUMNS), np.float32)
         rows[:, 0] = np.arange(count)
-        assert max(map(len, stretches(rows))) <= STRETCH
+        assert max(map(len, windows(rows))) <= WINDOW
         found = FEATURES.risks(lambda inputs: {"risk": inputs["hours"][..., :1]}, rows)
         np.testing.assert_array_equal(found, np.arange(count))
 
@@ -50,7 +50,7 @@ def test_bounds_are_those_of_the_file():
     data = json.loads(json.dumps(to_json(FEATURES)))
     assert from_json(data) == FEATURES
     data["bounds"]["map"] = [1, 70]
-    with pytest.raises(InputError, match="could be real"):
+    with pytest.raises(InputError, match="No possible reading"):
         from_json(data).predict(lambda inputs: {"risk": inputs["hours"][..., :1]}, readings((5, "map", 80)))
 
 
@@ -72,7 +72,7 @@ def test_a_stream_goes_on_when_a_sensor_comes_off(reading):
     stream.push(readings((1, "map", 80)))
     assert stream.push(readings((2, *reading))) == []
     assert len(stream.push(readings((90, "map", 80)))) == 1
-    with pytest.raises(InputError, match="could be real"):
+    with pytest.raises(InputError, match="No possible reading"):
         FEATURES.predict(lambda inputs: inputs, readings((2, *reading)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_apps.errors import InputError
-from lstm_apps.healthcare.vitals.names import BOTH, UNITS, own_unit, understand, unit_called, units_of
+from lstm_apps.healthcare.vitals.names import BOTH, UNITS, own_unit, parse_name, unit_called, units_of
 from lstm_apps.healthcare.vitals.readings import NAMES, VITALS
 
 
@@ -43,7 +43,7 @@ from lstm_apps.healthcare.vitals.readings import NAMES, VITALS
     ],
 )
 def test_names_as_people_write_them(written, sign, unit):
-    found = understand(written)
+    found = parse_name(written)
     assert (found.sign, found.unit and found.unit.name) == (sign, unit)
 
 
@@ -53,22 +53,22 @@ def test_names_as_people_write_them(written, sign, unit):
     ["", "bed", "mean", "weight_kg", "temp site", "HR min", "temp_min", "time", "death", "mood", "art"],
 )
 def test_other_names_are_none(written):
-    assert understand(written) is None
+    assert parse_name(written) is None
 
 
 def test_what_was_measured_in_the_artery():
-    assert understand("ART BP Mean").arterial
-    assert understand("Arterial Blood Pressure systolic").arterial
+    assert parse_name("ART BP Mean").arterial
+    assert parse_name("Arterial Blood Pressure systolic").arterial
     for written in ("Mean Arterial Pressure", "NIBP sys", "Non Invasive Blood Pressure systolic", "sbp"):
-        assert not understand(written).arterial
+        assert not parse_name(written).arterial
 
 
 def test_a_unit_that_is_not_known_is_a_sentence():
     with pytest.raises(InputError, match=r"'SBP \(bar\)' is sbp in 'bar'.*mmHg, kPa"):
-        understand("SBP (bar)")
+        parse_name("SBP (bar)")
     with pytest.raises(InputError, match="no unit of it"):
-        understand("Temp", "mmHg")
-    assert understand("mood", "bar") is None
+        parse_name("Temp", "mmHg")
+    assert parse_name("mood", "bar") is None
 
 
 @pytest.mark.parametrize(
@@ -95,5 +95,5 @@ def test_units_are_understood_by_the_names_that_messages_have():
     for sign in NAMES:
         assert own_unit(sign) == VITALS[sign].unit
         for unit in units_of(sign):
-            assert understand(f"{sign.removesuffix('_c')} ({unit})").unit.name == unit
-            assert understand(sign, unit).unit.name == unit
+            assert parse_name(f"{sign.removesuffix('_c')} ({unit})").unit.name == unit
+            assert parse_name(sign, unit).unit.name == unit

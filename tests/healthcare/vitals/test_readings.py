@@ -12,7 +12,7 @@ COLUMN_NAMES = {n: n for n in ("patient", "time", "variable", "value")}
 
 
 def test_impossible_readings_count_as_not_measured_and_are_told():
-    with pytest.warns(UserWarning, match=r"2 reading.*heart_rate 900.*between 1 and 300"):
+    with pytest.warns(UserWarning, match=r"2 impossible reading.*heart_rate 900.*between 1 and 300"):
         found = read_patients(
             readings((1, "heart_rate", 900), (2, "temp_c", 98.6), (3, "map", 80)), COLUMN_NAMES
         )
