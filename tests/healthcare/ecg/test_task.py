@@ -57,7 +57,9 @@ def test_what_is_read_is_the_same_for_another_shape_of_all_beats():
     other = np.convolve(signal, [1, *[0.0] * 8, -0.6], mode="full")[: len(signal)]
     one, two = (beat_table(s, RATE, peaks) for s in (signal, other))
     normal = kinds[:-1] == "N"
-    apart = [np.abs(part(one) - part(two))[normal].mean() for part in (lambda t: t[:, :WINDOW], model_columns)]
+    apart = [
+        np.abs(part(one) - part(two))[normal].mean() for part in (lambda t: t[:, :WINDOW], model_columns)
+    ]
     assert apart[1] < 0.6 * apart[0]
 
 
@@ -214,5 +216,5 @@ def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):
     names = sorted(p.stem for p in folder.glob("*.hea"))
     monkeypatch.setattr(ecg, "DS1", names[:1])
     monkeypatch.setattr(ecg, "DS2", names[1:])
-    with pytest.raises(InputError, match="nobody to learn from"):
+    with pytest.raises(InputError, match="no patients to learn from"):
         ECG.load(Request(str(folder), fold=names[0]))
