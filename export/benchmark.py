@@ -188,7 +188,7 @@ def benchmark(run: RunFolder, data: Data, model) -> Iterator[dict[str, Any]]:
     """
     app, features = run.application, run.features
     function, chunk = model_function(run, model), app.stream_chunk(features)
-    of_graphs = app.parity_parity_parity_inputs_of_graphs(features, data, function)
+    of_graphs = app.parity_inputs_of_graphs(features, data, function)
     generator = MAIN not in of_graphs
     inputs = {} if generator else of_graphs[MAIN]
     expected = {} if generator else function(inputs)

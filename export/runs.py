@@ -112,7 +112,7 @@ def _exported(
     chunk = app.stream_chunk(features)
     graphs = {MAIN: with_outputs(model, app.stream_outputs)} if step else app.graphs(model, features)
     keras_function = keras_run(graphs)
-    inputs = app.parity_parity_parity_inputs_of_graphs(features, data, keras_function)
+    inputs = app.parity_inputs_of_graphs(features, data, keras_function)
     wanted = app.generated(features, data, keras_function, GENERATED)
     generator = MAIN not in graphs
     how = _arguments(run, data, name, inputs, quantize, chunk if step else False, keras_function)
@@ -188,7 +188,7 @@ def _arguments(
         if quantize:
             training = replace(data, test=data.train)
             found["representative_data"] = (
-                app.parity_parity_parity_inputs_of_graphs(run.features, training, function)
+                app.parity_inputs_of_graphs(run.features, training, function)
                 if generator
                 else _calibration(run, data)
             )

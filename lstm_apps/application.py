@@ -183,10 +183,8 @@ class Application(ABC):
 
     def parity_inputs(self, features: Any, data: Data) -> Arrays:
         """A few real test inputs on which an export is compared with Keras, where a model is one graph; a
-        generator has `parity_parity_parity_inputs_of_graphs`."""
-        raise NotImplementedError(
-            f"{self.name} has neither parity_inputs nor parity_parity_parity_inputs_of_graphs"
-        )
+        generator has `parity_inputs_of_graphs`."""
+        raise NotImplementedError(f"{self.name} has neither parity_inputs nor parity_inputs_of_graphs")
 
     def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
         """What a server does before the model's graph, where it is served in TensorFlow: operations from
@@ -209,9 +207,7 @@ class Application(ABC):
 
         return {MAIN: keras.Model(model.input, {name: model.output[name] for name in sorted(self.outputs)})}
 
-    def parity_parity_parity_inputs_of_graphs(
-        self, features: Any, data: Data, run: ModelFunction
-    ) -> dict[str, Arrays]:
+    def parity_inputs_of_graphs(self, features: Any, data: Data, run: ModelFunction) -> dict[str, Arrays]:
         """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model, for what a decoder reads is
         what an encoder puts out."""
         return {MAIN: self.parity_inputs(features, data)}

@@ -1,11 +1,10 @@
-"""Hearts to learn from: recordings to which happens what a few patients do not show.
+"""Synthetic training records: recordings with ectopic beats and rhythms that few patients show.
 
-- Few have supraventricular ectopic beats, and yet what makes one is known: it is conducted as the patient's
-  normal beats are, its QRS complex is theirs, but it comes too early, its P wave is hidden or another one,
-  and a pause may follow. So any normal beat of any patient can be made one.
-- Normal beats are no ectopic ones where their rhythm is irregular: in atrial fibrillation they come at any
-  time, mostly faster; in sinus arrhythmia with the breath; where the atrioventricular node blocks some, twice
-  as long after the last one.
+- Few patients have supraventricular ectopic beats, but their physiology is known: conduction and QRS complex
+  are those of normal beats, the beat is premature, its P wave is hidden or changed, and a pause may follow.
+  So any normal beat can be turned into one by moving it forward.
+- In irregular rhythms normal beats are not ectopic: in atrial fibrillation intervals are random and mostly
+  short; in sinus arrhythmia they follow the breath; in second-degree block some are twice as long.
 """
 
 from dataclasses import replace
@@ -15,44 +14,50 @@ import numpy as np
 from lstm_apps.healthcare.ecg.beat_table import before_each
 from lstm_apps.healthcare.ecg.data import EcgRecord
 
-SHARE, GO_ON = 0.05, 0.25  # of the beats that may be brought forward; and then of the next one too
-EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, as parts of the usual one
+SHARE, GO_ON = 0.05, 0.25  # chance that a normal beat is moved forward; chance that the next one is too
+EARLY, PAUSE = (0.5, 0.85), (0.9, 1.3)  # intervals before and after, relative to the median
 IRREGULAR = 0.009  # chance at each beat that an irregular rhythm begins
-_EPISODE = (50, 300)  # beats that it lasts
-# Of all of them the intervals are parts of the usual one, and their spread that of their logarithm.
-_TEMPO = (0.6, 1.1)  # what they are on the whole: faster for the most part
+_EPISODE = (50, 300)  # its length in beats
+# Intervals are relative to the median; spreads are standard deviations of their logarithm.
+_TEMPO = (0.6, 1.1)  # mean interval of an episode, mostly faster
 _FIBRILLATING = 0.22  # spread
-_INTERVALS = (0.4, 1.8)  # the shortest and longest, but for those of blocked beats
-_BREATH, _DEPTH, _BREATHING = (2, 8), (0.05, 0.35), 0.03  # beats to a breath, what it does, spread beside it
-_CHANGES, _BLOCKING = (
-    0.22,
-    0.04,
-)  # chance that every beat or every second one is conducted from now on; spread
-_REGULAR = (0.85, 1.15)  # only beats of a regular rhythm are moved
-_USUAL = 16  # beats before that make the usual interval
-# Seconds before the R peak where the time that is missing is cut out: with the P wave kept, or gone.
+_INTERVALS = (0.4, 1.8)  # shortest and longest, except of blocked beats
+_BREATH, _DEPTH, _BREATHING = (2, 8), (0.05, 0.35), 0.03  # beats per breath, amplitude, spread
+# Chance that conduction changes between every beat and every second one; spread.
+_CHANGES, _BLOCKING = 0.22, 0.04
+_REGULAR = (0.85, 1.15)  # intervals of a regular rhythm, relative to the median: only its beats are moved
+_MEDIAN_OF = 16  # intervals before
+# Seconds before the R peak where samples are cut out: the P wave is kept, or lost.
 _BEFORE_P, _BEFORE_QRS = 0.22, 0.08
-_PAUSE_AT = 0.25  # seconds before the R peak where the time of a pause is put in
+_PAUSE_AT = 0.25  # seconds before the R peak where samples of a pause are inserted
 _KEPT = 0.12  # seconds after an R peak that are never cut
-_SEAM = 0.04  # seconds to either side over which the ends of a cut meet
+_SEAM = 0.04  # seconds to either side over which the ends of a cut are joined
 
 
 def synthesize(record: EcgRecord, rng: np.random.Generator, irregular: float = IRREGULAR) -> EcgRecord:
-    """The record with some of its N beats brought forward, then labelled S, and some in irregular rhythms, of
-    which one begins with the chance `irregular` at each beat; as many beats as before."""
+    """A synthetic record: some N beats of a record become premature and S, some get an irregular rhythm.
+
+    Args:
+        record: A recording.
+        rng: Source of randomness.
+        irregular: Chance at each beat that an episode of an irregular rhythm begins.
+
+    Returns:
+        The record with another signal and other R peaks; as many beats as before.
+    """
     wanted, early = _intervals(record, rng, irregular)
     signal, peaks = _with_intervals(record, wanted, rng)
     return replace(record, signal=signal, peaks=peaks, labels=np.where(early, "S", record.labels))
 
 
 def fibrillation(beats: int, rng: np.random.Generator) -> np.ndarray:
-    """(beats,) intervals of which none tells of the next."""
+    """(beats,) independent intervals of atrial fibrillation, relative to the median."""
     drawn = rng.uniform(*_TEMPO) * np.exp(rng.normal(0, _FIBRILLATING, beats))
     return np.clip(drawn, *_INTERVALS)
 
 
 def sinus_arrhythmia(beats: int, rng: np.random.Generator) -> np.ndarray:
-    """(beats,) intervals that get shorter and longer with the breath."""
+    """(beats,) intervals that follow the breath, relative to the median."""
     tempo = rng.uniform(*_TEMPO)
     breath = np.cumsum(2 * np.pi * tempo * rng.uniform(0.7, 1.3, beats) / rng.uniform(*_BREATH))
     drawn = tempo * np.exp(rng.uniform(*_DEPTH) * np.sin(breath) + rng.normal(0, _BREATHING, beats))
@@ -60,7 +65,7 @@ def sinus_arrhythmia(beats: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def blocked_beats(beats: int, rng: np.random.Generator) -> np.ndarray:
-    """(beats,) intervals of second-degree block: the usual one, or twice that, for some beats each."""
+    """(beats,) intervals of second-degree block, relative to the median: 1 or 2, for some beats each."""
     blocked = np.cumsum(rng.random(beats) < _CHANGES) % 2
     return (1 + blocked) * np.exp(rng.normal(0, _BLOCKING, beats))
 
@@ -69,34 +74,34 @@ RHYTHMS = (fibrillation, sinus_arrhythmia, blocked_beats)
 
 
 def _intervals(record: EcgRecord, rng: np.random.Generator, chance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Samples from each beat to the next as they should be, (beats - 1,), and which beats come early."""
+    """The synthetic intervals (beats - 1,) in samples, and which beats (beats,) are premature."""
     found = np.diff(record.peaks)
     wanted, early = found.copy(), np.zeros(len(record.peaks), bool)
     normal = record.labels == "N"
     factor, irregular = 1.0, iter(())
-    usuals = before_each(found, _USUAL, np.median)
+    medians = before_each(found, _MEDIAN_OF, np.median)
     for i in range(1, len(found)):  # neither the first beat nor the last one
-        usual = float(usuals[i])
-        regular = _REGULAR[0] * usual < found[i - 1] < _REGULAR[1] * usual
+        median = float(medians[i])
+        regular = _REGULAR[0] * median < found[i - 1] < _REGULAR[1] * median
         if rng.random() < chance:
             irregular = iter(RHYTHMS[rng.integers(len(RHYTHMS))](int(rng.integers(*_EPISODE)), rng))
         if (drawn := next(irregular, None)) is not None:
             if regular and normal[i - 1] and normal[i]:
-                wanted[i - 1] = usual * drawn
+                wanted[i - 1] = median * drawn
         elif not (regular and normal[i - 1 : i + 2].all()):
             continue
         elif rng.random() < (GO_ON if early[i - 1] else SHARE):
             factor = factor if early[i - 1] else rng.uniform(*EARLY)
-            early[i], wanted[i - 1] = True, factor * usual
+            early[i], wanted[i - 1] = True, factor * median
         elif early[i - 1]:
-            wanted[i - 1] = rng.uniform(*PAUSE) * usual
+            wanted[i - 1] = rng.uniform(*PAUSE) * median
     return wanted, early
 
 
 def _with_intervals(
     record: EcgRecord, wanted: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The signal with time cut out and put in between its beats, and its R peaks."""
+    """The signal with samples cut out and inserted between its beats, and its R peaks."""
     signal, rate, peaks = record.signal, record.rate, record.peaks
     seam = int(_SEAM * rate)
     pieces, moved, at, shift = [], peaks.copy(), 0, 0
@@ -120,8 +125,8 @@ def _with_intervals(
 
 
 def _ramped(part: np.ndarray, seam: int, begin: float, end: float) -> np.ndarray:
-    """A part with a straight line added at the end that is cut: at its first samples, if it is `begin` that
-    is not 0, else at its last."""
+    """A part (samples,) with a ramp added at each end: from `begin` to 0 at the first `seam` samples, from 0
+    to `end` at the last."""
     ramp = np.zeros(len(part))
     length = min(seam, len(part))
     ramp[:length] += np.linspace(begin, 0, length)

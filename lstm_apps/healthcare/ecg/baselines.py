@@ -9,9 +9,9 @@ NAMES = ("logistic regression", "random forest")
 _FOLDS = 5
 _TREES, _TREES_TO_TUNE = 100, 30
 _SHARE_TO_TUNE = 0.2  # of the beats, drawn for each tree
-_ODDS = (0.0, -1.0, -2.0)  # to add to the learnt log odds of S, which is weighted, and may be made up
+_ODDS = (0.0, -1.0, -2.0)  # added to the log odds of S, which weights and synthetic beats make too likely
 Part = tuple[str, np.ndarray, np.ndarray]  # patient, table, labels
-Beats = tuple[np.ndarray, ...]  # patient, columns and label of each
+Beats = tuple[np.ndarray, ...]  # (beats,) patients, (beats, columns) table, (beats,) labels
 
 
 def labels(
@@ -20,14 +20,15 @@ def labels(
     test: Sequence[np.ndarray],
     classes: tuple[str, ...],
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
-    """Each baseline's name and its labels of the test records, beat by beat, from the same table as the
-    model's.
+    """Each baseline's name and its labels of the test records, one array (beats,) a record, from the columns
+    that the model gets.
 
     Args:
-        parts: The training part.
-        synthetic: What may be learnt from beside it: whichever suits each baseline, or nothing.
-        test: Tables of the test records.
-        classes: What they are to tell apart; other beats of the training part are left out.
+        parts: The training records.
+        synthetic: Alternative sets of synthetic records to add; each baseline gets the one that helps it on
+            left-out patients, or none.
+        test: Tables (beats, columns) of the test records.
+        classes: The classes to distinguish; training beats of other classes are left out.
     """
     recorded, *more = (_pooled(part, classes) for part in (parts, *synthetic))
     helps = [None, *more]
@@ -80,14 +81,14 @@ def _fitted(model: Any, table: np.ndarray, known: np.ndarray) -> Any:
 
 
 def _predicted(model: Any, table: np.ndarray, odds: Sequence[float]) -> list[np.ndarray]:
-    """Labels of the beats of a table, with each of `odds` added to the log odds of S."""
+    """For each of `odds`, added to the log odds of S: the labels (beats,) of a table."""
     with np.errstate(divide="ignore"):
         learnt = np.log(model.predict_proba(table))
     return [model.classes_[(learnt + o * (model.classes_ == "S")).argmax(axis=1)] for o in odds]
 
 
 def _pooled(parts: Sequence[Part], classes: tuple[str, ...]) -> Beats:
-    """Patient, columns and label of each beat of the classes."""
+    """All beats of the classes, pooled."""
     patient = np.concatenate([[name] * len(x) for name, _, x in parts])
     table, known = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     kept = np.isin(known, classes)
@@ -99,8 +100,8 @@ def _joined(one: Beats, other: Beats | None) -> Beats:
 
 
 def _best(grid: list[tuple[Any, Beats | None]], recorded: Beats) -> tuple[Any, Beats | None, float]:
-    """The model, which made-up beats help it, and what of `_ODDS` does, of the best macro F1 on recorded
-    beats of patients that are left out."""
+    """The model, the synthetic beats and the one of `_ODDS` with the best macro F1 on recorded beats of
+    left-out patients."""
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold
 

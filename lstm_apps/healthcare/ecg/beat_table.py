@@ -1,4 +1,4 @@
-"""Heartbeats as numbers: the shape and the rhythm of each, measured by the patient's own heart."""
+"""Columns of a heartbeat: its shape and rhythm, relative to the patient's own reference beat."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,20 +8,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BeatWindow:
-    """What of the signal is seen of a beat, and how: resampled, and less its baseline."""
+    """Which samples around an R peak make a beat, and how they are normalised."""
 
     before: float = 0.28  # seconds before the R peak
     after: float = 0.44  # seconds after it
-    points: int = 64  # a second; each is the mean of the samples around it
-    baseline: float = 0.6  # seconds to either side of a beat whose median is the baseline
-    reference_beats: int = 32  # beats before, by those of which that came least early a beat is measured
-    # Logarithm of the ratio beyond which intervals say no more: an ectopic beat comes early and a pause makes
-    # up for it; a longer one comes of a beat that the heart left out, or that was not found.
+    points: int = 64  # per second; each is the mean of the samples around it
+    baseline: float = 0.6  # seconds to either side of a beat; their median, the baseline, is subtracted
+    reference_beats: int = 32  # beats before, from which the reference beat and the median interval are made
+    # Log ratios of intervals are clipped here: an ectopic beat is early and followed by a pause; a longer
+    # interval comes from a dropped or undetected beat.
     ratio: float = 0.35
 
     def __post_init__(self) -> None:
-        if min(self.before, self.after, self.baseline, self.ratio) <= 0 or min(self.points, self.usual) < 1:
-            raise ValueError(f"{self} is nothing that a beat could be seen in")
+        if (
+            min(self.before, self.after, self.baseline, self.ratio) <= 0
+            or min(self.points, self.reference_beats) < 1
+        ):
+            raise ValueError(f"{self} is no window of a beat")
 
     @property
     def width(self) -> int:
@@ -31,29 +34,29 @@ class BeatWindow:
 
 DEFAULT_WINDOW = BeatWindow()
 WINDOW = DEFAULT_WINDOW.width
-# What a beat has beside its shape: rhythm and likeness to the usual beat.
+# Columns beside the shape: rhythm and similarity to the reference beat.
 RHYTHM = 11
-LAGS = 3  # beats after which a rhythm may repeat itself
-_LONG = 0.95  # quantile of the intervals before a beat that is called their long one
+LAGS = 3  # beats after which a rhythm may repeat
+_LONG = 0.95  # quantile that stands for the long intervals before a beat
 
 
 def beat_table(
     signal: np.ndarray, rate: float, peaks: np.ndarray, window: BeatWindow = DEFAULT_WINDOW
 ) -> np.ndarray:
-    """What is known of each beat when the next one has come.
+    """The columns of each beat, known when the next one is detected.
 
-    Every patient is measured by his own heart: the usual beat is the median of those before that came least
-    early (`reference_beat`); nothing but the interval to the next beat looks ahead.
+    A beat is compared with the patient's reference beat, the median of the least premature beats before it
+    (`reference_beat`). The table is causal but for the interval to the next beat.
 
     Args:
         signal: (samples,) of one lead, in any unit.
-        rate: Samples a second.
+        rate: Samples per second.
         peaks: (beats,) samples of R peaks, ascending.
-        window: What is seen of a beat.
+        window: Which samples make a beat.
 
     Returns:
-        (beats - 1, 2 * window.width + RHYTHM) float32, of all but the last: the shape in units of the usual
-        height, its difference from the usual shape, then the rhythm.
+        (beats - 1, 2 * window.width + RHYTHM) float32, of all but the last: the shape in units of the
+        reference beat's height, its difference from the reference beat, then the rhythm.
     """
     peaks = np.asarray(peaks)
     shapes = _windows(signal, rate, peaks[:-1] / rate, window)
@@ -68,8 +71,8 @@ def beat_table(
 
 
 def before_each(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
-    """A statistic of the `count` values before each one along axis 0: of fewer at the beginning, and of the
-    first one itself."""
+    """(beats, ...): a statistic of the `count` values before each one along axis 0; of fewer at the
+    beginning, and for the first one of itself."""
     first = [statistic(values[: max(i, 1)], axis=0) for i in range(min(count, len(values)))]
     if len(values) <= count:
         return np.array(first)
@@ -78,16 +81,15 @@ def before_each(values: np.ndarray, count: int, statistic: Any) -> np.ndarray:
 
 
 def reference_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.ndarray:
-    """The usual value as of each beat: the median over the half of the `count` beats before it that came
-    least early.
+    """(beats, ...): the reference of each beat, the median over the less premature half of the `count` beats
+    before it.
 
-    Of all of them it would be none of the patient's beats where ectopic ones are as many as the others, as
-    when every second one is.
+    The median of all of them would resemble no beat of the patient where every second one is ectopic.
 
     Args:
         values: (beats, ...), of each beat.
         intervals: (beats,), from each beat to the next.
-        count: The first beats have fewer before them, the very first has itself.
+        count: Beats before; the first beats have fewer, the very first has itself.
     """
     before = intervals[np.maximum(0, np.arange(len(values)) - 1)]
 
@@ -104,12 +106,12 @@ def reference_beat(values: np.ndarray, intervals: np.ndarray, count: int) -> np.
 
 
 def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, window: BeatWindow) -> np.ndarray:
-    """(beats, RHYTHM): the intervals (s) before the last one, before and after each beat beside the usual of
-    those before it; and its shape beside the usual one."""
+    """(beats, RHYTHM), see `_RHYTHM_COLUMNS`: the intervals (s) around each beat relative to those before it,
+    and its shape relative to the reference beat (`template`)."""
     places = np.arange(len(shape))
     after = intervals[places]
     before, second = (intervals[np.maximum(0, places - back)] for back in (1, 2))
-    usual, spread, long = (
+    median, spread, long = (
         before_each(after, window.reference_beats, statistic) for statistic in (np.median, np.std, _long)
     )
 
@@ -121,17 +123,17 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
 
     one, other = (x - x.mean(axis=1, keepdims=True) for x in (shape, template))
     norms = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
-    together = np.where(norms > 0, (one * other).sum(axis=1) / np.where(norms > 0, norms, 1), 0)
+    correlation = np.where(norms > 0, (one * other).sum(axis=1) / np.where(norms > 0, norms, 1), 0)
     columns = [
-        ratio(before, usual),
-        ratio(after, usual),
+        ratio(before, median),
+        ratio(after, median),
         ratio(before, long),
         ratio(before, after),
         ratio(before, second),
-        usual - 0.8,
-        5 * spread / usual,
+        median - 0.8,
+        5 * spread / median,
         10 * np.minimum(_unsteadiness(after, window.reference_beats), window.ratio),
-        2 * (1 - together),
+        2 * (1 - correlation),
         2 * np.log(length(shape) / length(template)),
         2 * np.ptp(shape, axis=1) - 2,
     ]
@@ -139,21 +141,21 @@ def _rhythm(intervals: np.ndarray, shape: np.ndarray, template: np.ndarray, wind
 
 
 def _long(intervals: np.ndarray, axis: int) -> np.ndarray:
-    """How long intervals get: in a steady rhythm hardly longer than the usual one, in others much."""
+    """The long intervals: in a steady rhythm close to the median, in others far above it."""
     return np.quantile(intervals, _LONG, axis=axis)
 
 
 def _unsteadiness(intervals: np.ndarray, count: int) -> np.ndarray:
-    """(beats,): by how much the logarithms of the last `count` intervals before each beat differ from those
-    one, two or three before them: the median, of whichever is least. So a rhythm in twos or threes, where
-    every second or third beat is ectopic, is steady, and atrial fibrillation is not."""
+    """(beats,): the median absolute difference of log intervals one, two or three beats apart, whichever is
+    least, over the last `count` intervals. Bigeminy and trigeminy are steady by it, atrial fibrillation is
+    not."""
     logs = np.log(intervals)
     changes = [np.abs(logs - np.concatenate([logs[:lag], logs])[: len(logs)]) for lag in range(1, LAGS + 1)]
     return np.min([before_each(c, count, np.median) for c in changes], axis=0)
 
 
 def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWindow) -> np.ndarray:
-    """(beats, window.width): each point the mean of the samples around it, less the baseline."""
+    """(beats, window.width): each point is the mean of the samples around it, minus the baseline."""
     total = np.concatenate([[0.0], np.cumsum(signal, dtype=np.float64)])
     at = times[:, None] + (np.arange(window.width) / window.points - window.before)
     edges = np.arange(len(total))
@@ -166,7 +168,7 @@ def _windows(signal: np.ndarray, rate: float, times: np.ndarray, window: BeatWin
 
 
 def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarray:
-    """(beats,): medians of the `reach` samples to either side of each, of fewer at the ends."""
+    """(beats,): medians of the `reach` samples to either side of each of `middles`, of fewer at the ends."""
     found = np.empty(len(middles))
     inside = (middles >= reach) & (middles + reach <= len(signal))
     if inside.any():
@@ -177,20 +179,20 @@ def _baselines(signal: np.ndarray, middles: np.ndarray, reach: int) -> np.ndarra
     return found
 
 
-# The classifier reads how a beat differs from the usual one, and not what the patient himself is like, of
-# which a few training patients teach nothing: the shape itself, the usual interval and its spread.
-PATIENT_COLUMNS = (5, 6)  # of the rhythm
+# The model gets how a beat differs from the reference beat, not what is specific to the patient, because a
+# few training patients teach nothing about it: the shape itself, the median interval and its spread.
+PATIENT_COLUMNS = (5, 6)  # among those of the rhythm
 MODEL_COLUMNS = WINDOW + RHYTHM - len(PATIENT_COLUMNS)
 
 
 def model_columns(table: np.ndarray) -> np.ndarray:
-    """What the classifier reads of a table, (..., columns less shape and `PATIENT_COLUMNS`)."""
+    """The columns that the model reads: of a table (..., columns) all but the shape and `PATIENT_COLUMNS`."""
     width = (table.shape[-1] - RHYTHM) // 2
     return np.delete(table[..., width:], [width + i for i in PATIENT_COLUMNS], axis=-1)
 
 
 def columns(window: BeatWindow = DEFAULT_WINDOW) -> list[dict[str, str]]:
-    """What the classifier reads of a beat: "name" and "unit" of each column of `seen`.
+    """Name and unit of each column of `model_columns`.
 
     Intervals are from R peak to R peak; all columns are clipped to -6 to 6.
     """

@@ -11,22 +11,22 @@ from lstm_apps.healthcare.ecg.files import channels, read_ecg
 from lstm_apps.healthcare.ecg.leads import ecg_leads
 from lstm_apps.healthcare.ecg.quality import bridged
 
-NEAR = 0.15  # seconds
-_MISSING = 0.1  # share of a record that may be without values to learn from
+NEAR = 0.15  # seconds within which a detected peak is an annotated beat (ANSI/AAMI EC57)
+_MISSING = 0.1  # share of a training record that may be missing
 LAYOUT = (
     "a folder of WFDB records, each of another patient and with beats annotated in a file of the ending "
     ".atr; or one with a subfolder of records a patient"
 )
-# ANSI/AAMI EC57: what PhysioNet's symbols of beats count as.
+# The AAMI class (ANSI/AAMI EC57) of each of PhysioNet's beat symbols.
 AAMI = {
     **dict.fromkeys("NLRej", "N"),  # from the sinus node, with or without bundle branch block
     **dict.fromkeys("AaJS", "S"),  # supraventricular ectopic
     **dict.fromkeys("VE", "V"),  # ventricular ectopic
     "F": "F",  # fusion of N and V
-    **dict.fromkeys("/fQ", "Q"),  # paced, or not to be told
+    **dict.fromkeys("/fQ", "Q"),  # paced or unclassifiable
 }
 # The split between patients of de Chazal et al. (2004) of the MIT-BIH database; the four records of patients
-# with pacemakers are left out, as the standard has it.
+# with pacemakers are left out, as the standard requires.
 DS1 = (
     "101",
     "106",
@@ -87,17 +87,19 @@ class EcgRecord:
 
     name: str
     lead: int  # among the ECG leads of the record, from 0
-    signal: np.ndarray  # (samples,)
-    rate: float
-    peaks: np.ndarray  # (beats,) samples
+    signal: np.ndarray  # (samples,) in mV where the unit is known
+    rate: float  # samples per second
+    peaks: np.ndarray  # (beats,) samples of R peaks, ascending
     labels: np.ndarray  # (beats,) AAMI classes
 
     def match(self, found: np.ndarray) -> np.ndarray:
-        """Which beat each detected peak is, -1 where it is none: the nearest within 150 ms (ANSI/AAMI EC57),
-        each beat once.
+        """Assign detected peaks to beats: the nearest within 150 ms (ANSI/AAMI EC57), each beat once.
 
         Args:
-            found: (peaks,) samples.
+            found: (peaks,) samples, ascending.
+
+        Returns:
+            (peaks,) the index of the beat, -1 of a false peak.
         """
         if not len(found):
             return np.zeros(0, np.int64)
@@ -107,7 +109,7 @@ class EcgRecord:
 
 
 def _nearest(places: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """Of each in `to` the index in `places`, which ascend."""
+    """(to,) the index in `places`, which ascend, of the nearest."""
     after = np.searchsorted(places, to).clip(1, max(1, len(places) - 1))
     before = after - 1
     after = after.clip(max=len(places) - 1)
@@ -115,8 +117,12 @@ def _nearest(places: np.ndarray, to: np.ndarray) -> np.ndarray:
 
 
 def list_records(folder: Path) -> dict[str, list[Path]]:
-    """The annotated records of each patient, without ending, in the order of their names: records of the
-    folder are each of another patient; where it has none, those of a subfolder are of one."""
+    """The paths, without ending, of each patient's annotated records, in the order of names. A record of the
+    folder is a patient; where there is none, a subfolder of records is.
+
+    Raises:
+        InputError: No folder, or no annotated record in it.
+    """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
     found = {path.name: [path] for path in _annotated(folder)}
@@ -131,7 +137,7 @@ def _annotated(folder: Path) -> list[Path]:
 
 
 def leads(path: Path) -> list[int]:
-    """The channels of a record that are leads of an ECG, by name and unit; InputError where none is."""
+    """The channels of a record, from 0, that are ECG leads by name and unit; an InputError where none is."""
     found = channels(path)
     if not (places := ecg_leads(found)):
         raise InputError(f"{path} has no ECG lead, only {', '.join(map(str, found))}.")
@@ -139,10 +145,10 @@ def leads(path: Path) -> list[int]:
 
 
 def read_record(path: Path, lead: int = 0) -> EcgRecord:
-    """One lead of a record, and the annotated beats; those outside the signal are left out.
+    """One lead of a record with its annotated beats; those outside the signal are left out.
 
     Args:
-        path: Of the record, without ending.
+        path: Path of the record, without ending.
         lead: Which of its ECG leads, from 0, in the order of the record.
 
     Raises:

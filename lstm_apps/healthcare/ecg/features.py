@@ -1,4 +1,4 @@
-"""From an ECG to the labels of its beats, as a recording or as it comes in."""
+"""From an ECG, as a recording or a stream, to the labels of its beats."""
 
 import warnings
 from collections import Counter
@@ -23,24 +23,24 @@ from lstm_apps.healthcare.ecg.files import read_ecg
 from lstm_apps.healthcare.ecg.peaks import DELAY, PeakDetector
 from lstm_apps.healthcare.ecg.quality import Reading, is_noise, read
 
-# A file reads so many beats at once, of which the first ones, but at the beginning, are there to warm up.
+# Beats of a window that a file reads at once, and how many of them overlap with the window before.
 BEATS, WARM_UP = 128, 32
-UNREADABLE = "unreadable"  # the label of a stretch without a verdict on its beats
+UNREADABLE = "unreadable"  # the label of a segment whose beats get none
 _SHORTEST = 3.0  # seconds of a recording
-_SLOWEST = 3.0  # seconds between beats that a stream still keeps all usual beats of
+_SLOWEST = 3.0  # seconds between beats up to which a stream keeps all beats of the reference
 
 
 @dataclass(frozen=True)
 class BeatFeatures:
-    """From an ECG to its beats, and from the classifier's outputs to their labels.
+    """From an ECG to the columns of its beats, and from class probabilities to labels.
 
-    The scaler and the log odds are in the model's graph; their numbers stand here too, to build it.
+    The scaler and the log odds are in the model's graph; mean, std and log odds stand here too, to build it.
     """
 
     classes: tuple[str, ...]
-    mean: tuple[float, ...]  # of each column that is seen over the training part
+    mean: tuple[float, ...]  # of each of `model_columns` over the training part
     std: tuple[float, ...]
-    log_odds: tuple[float, ...]  # of each class, to be added to those that are learnt
+    log_odds: tuple[float, ...]  # added to those that each class has learnt
     window: BeatWindow = DEFAULT_WINDOW
 
     kind: ClassVar[str] = "beats"
@@ -48,55 +48,59 @@ class BeatFeatures:
         "lead": Option(
             str, "the lead to read, by its name (II, V1, ...) or its number among the channels, from 0"
         ),
-        "rate": Option(float, "samples a second, of a file that has no times"),
+        "rate": Option(float, "samples per second, of a file that has no times"),
     }
 
     @classmethod
     def fit(
         cls, classes: tuple[str, ...], tables: list[np.ndarray], log_odds: tuple[float, ...] | None = None
     ) -> Self:
-        """Fit the scaler on the beats of the training part."""
+        """Fit the scaler.
+
+        Args:
+            classes: Names of the classes.
+            tables: The table (beats, columns) of each training record.
+            log_odds: (classes,), by default 0.
+        """
         beats = model_columns(np.concatenate(tables))
         mean, std = beats.mean(0).tolist(), np.maximum(beats.std(0), 0.05).tolist()
         return cls(classes, tuple(mean), tuple(std), log_odds or (0.0,) * len(classes))
 
     def probabilities(self, run: Any, table: np.ndarray) -> np.ndarray:
-        """(beats, classes) of all beats of a table, in stretches of `BEATS` that overlap by `WARM_UP`."""
+        """(beats, classes) of a table (beats, columns), in windows of `BEATS` that overlap by `WARM_UP`."""
         starts = range(0, max(1, len(table) - WARM_UP), BEATS - WARM_UP)
-        stretches = np.zeros((len(starts), BEATS, len(self.mean)), np.float32)
-        for stretch, start in zip(stretches, starts, strict=True):
+        windows = np.zeros((len(starts), BEATS, len(self.mean)), np.float32)
+        for window, start in zip(windows, starts, strict=True):
             part = model_columns(table[start : start + BEATS])
-            stretch[: len(part)] = part
-        found = run({"beats": stretches})["classes"]
+            window[: len(part)] = part
+        found = run({"beats": windows})["classes"]
         parts = [found[0], *(f[WARM_UP:] for f in found[1:])]
         return np.concatenate(parts)[: len(table)]
 
     def predict(
         self, run: Any, raw: Any, lead: str | None = None, rate: float | None = None
     ) -> dict[str, np.ndarray]:
-        """What kind each beat is, and which stretches cannot be read.
+        """The class of each beat, and which segments cannot be read.
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: As `read_ecg`.
-            lead: As `read_ecg`.
-            rate: As `read_ecg`.
+            raw, lead, rate: See `read_ecg`.
 
         Returns:
-            A row a beat and a row a stretch that cannot be read, by time: "time" of the R peak, or where
-            the stretch begins (s); "label", `UNREADABLE` of a stretch; the label's "probability", NaN of a
-            stretch; "end" of a stretch (s), NaN of a beat; and a "note": why a stretch cannot be read, or
-            that some beats around this one may be missing or false. The last beat before a stretch and at the
-            end, after which none is known, is left out.
+            A row for each beat and each unreadable segment, by time; arrays (rows,): "time" of the R peak or
+            the beginning of the segment (s); "label", `UNREADABLE` of a segment; "probability" of the label,
+            NaN of a segment; "end" of a segment (s), NaN of a beat; "note": why a segment is unreadable, or
+            that beats around this one may be missing or false. The last beat before a segment and at the end
+            is left out, because the next beat is not known.
 
         Raises:
-            InputError: It is no ECG, none of it can be read, or it has hardly any beats.
+            InputError: No ECG, none of it is readable, or fewer than three beats.
         """
         signal, rate = read_ecg(raw, lead, rate)
         reading = read(signal, rate)
         peaks = np.concatenate([np.zeros(0, np.int64), *reading.runs])
         _check(reading, rate, len(peaks))
-        _tell(reading, rate)
+        _warn(reading, rate)
         ends = np.cumsum([len(run) for run in reading.runs]) - 1
         known = np.delete(np.arange(len(peaks)), ends)  # whose next beat is known
         found = self.probabilities(run, beat_table(reading.signal, rate, peaks, self.window))[known]
@@ -114,8 +118,8 @@ class BeatFeatures:
         return {name: values[order] for name, values in columns.items()}
 
     def stream(self, stream: Any) -> "BeatStream":
-        """Labels while the heart beats; `stream` is the file's `Stream`. Beats in noise are told as such;
-        flat and saturated stretches, and that two detectors disagree, are not: a recording tells them."""
+        """Labels while the ECG arrives; `stream` is the file's `Stream`. Beats in noise are `UNREADABLE`;
+        flat and saturated segments and disagreeing detectors are found in recordings only."""
         return BeatStream(self, stream)
 
     def about(self) -> dict[str, Any]:
@@ -137,7 +141,7 @@ class BeatFeatures:
 
 
 def _check(reading: Reading, rate: float, beats: int) -> None:
-    """InputError where hardly any beats can be read."""
+    """Raise an InputError where fewer than three beats are readable."""
     seconds, gaps = len(reading.signal) / rate, _shares(reading, rate)
     if seconds < _SHORTEST:
         raise InputError(f"{seconds:.1f} s of ECG are too short: it takes three heartbeats to label any.")
@@ -148,8 +152,8 @@ def _check(reading: Reading, rate: float, beats: int) -> None:
         raise InputError(f"{seconds:.1f} s of ECG with {beats} heartbeats{but}; it takes three.")
 
 
-def _tell(reading: Reading, rate: float) -> None:
-    """What a person must know of an ECG that can be read in part, or of whose beats some are in doubt."""
+def _warn(reading: Reading, rate: float) -> None:
+    """Warn of hum that is removed, of unreadable segments, and of doubtful beats."""
     seconds = len(reading.signal) / rate
     if reading.hum:
         warnings.warn(f"Mains hum of {reading.hum} Hz is taken out of the ECG.", stacklevel=3)
@@ -167,7 +171,7 @@ def _tell(reading: Reading, rate: float) -> None:
 
 
 def _shares(reading: Reading, rate: float) -> str:
-    """Seconds that cannot be read, by reason."""
+    """Seconds that are unreadable, by reason, as text."""
     seconds: Counter[str] = Counter()
     for gap in reading.unreadable:
         seconds[gap.reason] += (gap.end - gap.begin) / rate  # type: ignore[assignment]
@@ -175,7 +179,7 @@ def _shares(reading: Reading, rate: float) -> str:
 
 
 def _doubts(reading: Reading, beats: np.ndarray) -> list[str]:
-    """The note of each beat."""
+    """The note of each beat (beats,)."""
     notes = [""] * len(beats)
     for doubt in reading.doubtful:
         first, last = np.searchsorted(beats, [doubt.begin, doubt.end])
@@ -184,14 +188,14 @@ def _doubts(reading: Reading, beats: np.ndarray) -> list[str]:
 
 
 class BeatStream:
-    """Beats of an ECG that goes on, each labelled when the next one has come."""
+    """Beats of a continuous ECG; each has its label when the next one is detected."""
 
     def __init__(self, features: BeatFeatures, stream: Any):
         self._features, self._stream = features, stream
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was pushed; the time is 0 again."""
+        """Forget all samples; the time is 0 again."""
         self._stream.reset()
         self._rate: float | None = None
         self._detector: PeakDetector | None = None
@@ -200,37 +204,41 @@ class BeatStream:
         self._begin = 0  # its first sample, since the beginning
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
-        """Beats that the next piece of the ECG completes.
+        """The beats that the next chunk of the ECG completes.
 
         Args:
-            raw: (signal, rate), of any length but 0; the rate of the first piece is that of all. Where it is
-                NaN the lead was off: its last value goes on, and so does the time.
+            raw: (signal, rate): (samples,) of any length but 0, and samples per second, those of the first
+                chunk for all. NaN means that the lead is off: its last value and the time go on.
 
         Returns:
-            One dict a beat: "time" (s since the beginning), "label", "probability". Where the last seconds
-            are noise the label is `UNREADABLE` and the probability NaN.
+            A dict for each beat: "time" (s since the beginning), "label", "probability". In noise the label
+                is
+            `UNREADABLE` and the probability NaN.
+
+        Raises:
+            InputError: As `read_ecg`, or another rate.
         """
         signal, rate = read_ecg(raw)
         signal = _held(signal, self._signal[-1] if len(self._signal) else 0.0)
         if self._detector is None:
             self._rate, self._detector = rate, PeakDetector(rate)
         if rate != self._rate:
-            raise InputError(f"The stream began at {self._rate} samples a second, this piece has {rate}.")
+            raise InputError(f"The stream began at {self._rate} samples a second, this chunk has {rate}.")
         self._signal = np.concatenate([self._signal, signal])
-        found, usual = [], self._features.window.reference_beats
+        found, count = [], self._features.window.reference_beats
         for peak in self._detector.push(signal):
             self._peaks.append(peak)
             # Of a beat from before the lead was off for long, the signal is gone.
             if len(self._peaks) >= 2 and self._peaks[-2] >= self._begin:
                 found.append(self._label(rate))
-            self._peaks = self._peaks[-usual - LAGS - 1 :]
-        keep = int((usual + LAGS + 2) * _SLOWEST * rate)
+            self._peaks = self._peaks[-count - LAGS - 1 :]
+        keep = int((count + LAGS + 2) * _SLOWEST * rate)
         self._begin += max(0, len(self._signal) - keep)
         self._signal = self._signal[-keep:]
         return found
 
     def end(self) -> list[dict[str, Any]]:
-        """Beats that are still to be told when nothing more comes."""
+        """The last beats, when no more samples arrive."""
         if self._rate is None:
             return []
         return self.push((np.full(int(2 * DELAY * self._rate), self._signal[-1]), self._rate))
@@ -250,7 +258,7 @@ class BeatStream:
 
 
 def _held(signal: np.ndarray, last: float) -> np.ndarray:
-    """The signal with its last value, at the beginning `last`, wherever values are missing."""
+    """The signal (samples,) with its last value, at the beginning `last`, wherever values are missing."""
     missing = ~np.isfinite(signal)
     before = np.maximum.accumulate(np.where(missing, 0, np.arange(1, len(signal) + 1)))
     return np.concatenate([[last], signal])[before]

@@ -1,4 +1,4 @@
-"""An ECG as people have it: a WFDB record, a CSV file, Apple Watch's export, or an array."""
+"""Reads an ECG: a WFDB record, a CSV file, an Apple Watch export, or an array."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from lstm_apps.healthcare.ecg.table import read_table
 
 FORMS = (
     "the path of a WFDB record (.hea), of a CSV file of times and mV (or of mV alone, with --rate), or of an "
-    "ECG that Apple Watch exported; in Python also a pair (signal, samples a second)"
+    "ECG that Apple Watch exported; in Python also a pair (signal, samples per second)"
 )
 _TABLES = (".csv", ".tsv", ".txt")
 _WFDB = ("", ".hea", ".dat", ".atr")
@@ -21,19 +21,19 @@ _SLOWEST, _FASTEST = 50, 5000  # samples a second
 
 
 def read_ecg(raw: Any, lead: str | int | None = None, rate: float | None = None) -> tuple[np.ndarray, float]:
-    """One lead of an ECG and its samples a second.
+    """One lead of an ECG, and its sampling rate.
 
     Args:
         raw: One of `FORMS`.
-        lead: A lead's name, or its place among the channels from 0; None: `ecg_leads.choose` says which.
-        rate: Samples a second, of a file that has no times.
+        lead: Name of a lead, or its number among the channels from 0; None: `leads.choose` decides.
+        rate: Samples per second, of a file that has no times.
 
     Returns:
-        The signal, (samples,) float64, NaN where there is no value: in mV where its unit is known, else in
-        its own; and the rate.
+        The signal (samples,), float64, in mV where its unit is known, NaN where a value is missing; and
+        samples per second.
 
     Raises:
-        InputError: It is none of `FORMS`, has no such lead or no value, or a rate that cannot be.
+        InputError: None of `FORMS`, no such lead, no values, or an impossible rate.
     """
     if rate is not None:
         _check_rate(rate)
@@ -42,7 +42,7 @@ def read_ecg(raw: Any, lead: str | int | None = None, rate: float | None = None)
     elif isinstance(raw, tuple) and len(raw) == 2:
         signal, found = as_array(raw[0], "An ECG"), raw[1]
         if lead is not None or rate is not None:
-            raise InputError("A pair (signal, samples a second) is one lead: it takes neither lead nor rate.")
+            raise InputError("A pair (signal, rate) is one lead: it takes neither lead nor rate.")
     else:
         raise InputError(f"An ECG is {FORMS}.")
     if signal.ndim != 1 or not signal.size or signal.dtype.kind not in "iuf":
@@ -57,7 +57,7 @@ def channels(path: Path) -> list[Channel]:
     """The channels of a WFDB record.
 
     Raises:
-        InputError: There is no such record, or it cannot be read.
+        InputError: No such record, or it cannot be read.
     """
     return _header(path)[0]
 
@@ -96,7 +96,7 @@ def _read_record(path: Path, lead: str | int | None) -> tuple[np.ndarray, float]
 
 
 def _header(path: Path) -> tuple[list[Channel], str, bool]:
-    """The channels of a record, how wfdb calls it, and whether it is in segments."""
+    """The channels of a record, its name for wfdb, and whether it is in segments."""
     try:
         import wfdb
     except ImportError as error:
@@ -121,7 +121,7 @@ def _header(path: Path) -> tuple[list[Channel], str, bool]:
 
 
 def _with_micro_signs(header: Path, units: list[str]) -> list[str]:
-    """The units of a header's signals, in which wfdb reads only ASCII: to it µV are V."""
+    """The units of a header's signals. wfdb reads ASCII only and takes µV for V."""
     lines = [line for line in header.read_bytes().splitlines() if line.strip() and not line.startswith(b"#")]
     micro = [re.search(rb"/(\xc2?\xb5|\xce\xbc)V\b", line) is not None for line in lines[1:]]
     return ["µV" if m and u == "V" else u for m, u in zip(micro, units, strict=True)]

@@ -1,4 +1,4 @@
-"""Which channels of a recording are leads of an ECG: by name and unit, never by place."""
+"""Which channels of a recording are ECG leads: by name and unit, never by position."""
 
 import difflib
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lstm_apps.errors import InputError
 
-# Millivolts in one of each; what follows the micro sign is the Greek letter, which looks the same.
+# Unit -> mV. Beside the micro sign stands the Greek letter, which looks the same.
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 _MILLIVOLTS |= {"volt": 1e3, "volts": 1e3, "millivolt": 1.0, "millivolts": 1.0}
 _MILLIVOLTS |= {"microvolt": 1e-3, "microvolts": 1e-3, "mikrovolt": 1e-3}
@@ -40,7 +40,7 @@ _OTHER = re.compile(
     r"|(RESP|PLETH|FLOW|AIR|NASAL|THOR|ABDO|TEMP|PULS|STIM|MARK|TRIG|EVENT|ANNOT|ACCEL|GYRO|PRESS|BREATH|EEG|EMG"
     r"|EOG|PPG|ART).*"
 )
-# A patient's own lead of a QRS that is mostly upright, which a model of ambulatory recordings knows best.
+# Leads with a mostly upright QRS complex, as in ambulatory recordings.
 _PREFERRED = (re.compile(r"M?L?II|M?L2|[DM](II|2)"), re.compile(r"MCL?[1-6]?"))
 
 
@@ -49,7 +49,7 @@ class Channel:
     """A channel of a recording.
 
     Attributes:
-        name: As the recording has it; may be empty.
+        name: As in the recording; may be empty.
         unit: Of its values; may be empty.
     """
 
@@ -68,22 +68,23 @@ class Channel:
 
     @property
     def millivolts(self) -> float | None:
-        """What one of its unit is in mV; None where the unit does not say."""
+        """One of its unit in mV; None if the unit is no voltage."""
         return _MILLIVOLTS.get(self.unit.strip().lower())
 
     @property
     def is_named(self) -> bool:
-        """Whether its name is one of a lead."""
+        """Whether its name is that of a lead."""
         return bool(re.match(r"(ECG|EKG)|.*\b(ECG|EKG)\b", self._words) or _LEAD.fullmatch(self.base))
 
     @property
     def is_other(self) -> bool:
-        """Whether it is another signal by its name or unit."""
+        """Whether name or unit are those of another signal."""
         measures_else = self.millivolts is None and self.unit.strip().lower() not in _UNKNOWN
         return measures_else or (not self.is_named and bool(_OTHER.fullmatch(self._words)))
 
     @property
     def is_lead(self) -> bool:
+        """Whether it is an ECG lead by name or unit."""
         return not self.is_other and (self.is_named or self.millivolts is not None)
 
     def __str__(self) -> str:
@@ -92,20 +93,20 @@ class Channel:
 
 
 def ecg_leads(channels: Sequence[Channel]) -> list[int]:
-    """The places of the ECG leads, in their order: channels of a lead's name and of a voltage, or of no known
-    unit; where none has such a name, those of a voltage that are not known to be another signal."""
+    """Positions of the ECG leads, ascending: channels with the name of a lead and a voltage or no known unit;
+    where there is none, voltages that are not known as another signal."""
     named = [i for i, c in enumerate(channels) if c.is_named and c.is_lead]
     return named or [i for i, c in enumerate(channels) if c.is_lead]
 
 
 def choose(channels: Sequence[Channel], wanted: str | int | None, source: str) -> int:
-    """The place of the lead to read; says which, where others are there.
+    """The position of the lead to read; a warning names it if there are others.
 
     Args:
-        channels: All of a recording.
-        wanted: A lead's name, of any case, or its place among all channels from 0; None: II or alike, else
+        channels: All channels of a recording.
+        wanted: Name of a lead, in any case, or its number among all channels from 0; None: II or alike, else
             MCL or alike, else the first one.
-        source: What the recording is called in an error.
+        source: The name of the recording in messages.
 
     Raises:
         InputError: No such lead, or none at all.

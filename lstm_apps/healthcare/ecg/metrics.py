@@ -1,6 +1,6 @@
-"""How well heartbeats are labelled (ANSI/AAMI EC57); for the intervals, patients are drawn anew.
+"""Metrics of heartbeat classification (ANSI/AAMI EC57). Intervals: bootstrap over patients.
 
-As the standard has it, a fusion beat called V is no mistake of V, and an unknown beat (Q) nobody's.
+By the standard, a fusion beat (F) predicted as V is no error of V, and unknown beats (Q) do not count.
 """
 
 from collections.abc import Sequence
@@ -11,27 +11,27 @@ import numpy as np
 from lstm_apps.metrics.bootstrap import Estimate, Metric, Scores, resamples
 
 CLASSES = ("N", "S", "V", "F")
-NONE = ""  # no beat
-SCORED = ("N", "S", "V")  # F is what even people do not agree on
-MACRO_F1 = Metric(
-    "macro F1", "higher", "mean over N, S and V of the F1 of each, beats of all patients together"
-)
-V_SENSITIVITY = Metric("V sensitivity", "higher", "share of the ventricular ectopic beats that are found")
+NONE = ""  # the label of no beat
+SCORED = ("N", "S", "V")  # on F even experts do not agree
+MACRO_F1 = Metric("macro F1", "higher", "mean of the F1 of N, S and V, over the beats of all patients pooled")
+V_SENSITIVITY = Metric("V sensitivity", "higher", "share of ventricular ectopic beats that are predicted V")
 V_PREDICTIVITY = Metric(
-    "V predictivity", "higher", "share of the beats called V that are; F and Q do not count"
+    "V predictivity", "higher", "share of beats predicted V that are V; F and Q do not count"
 )
 S_SENSITIVITY = Metric(
-    "S sensitivity", "higher", "share of the supraventricular ectopic beats that are found"
+    "S sensitivity", "higher", "share of supraventricular ectopic beats that are predicted S"
 )
-S_PREDICTIVITY = Metric("S predictivity", "higher", "share of the beats called S that are; Q does not count")
+S_PREDICTIVITY = Metric(
+    "S predictivity", "higher", "share of the beats predicted S that are S; Q does not count"
+)
 ANNOTATED = (
     MACRO_F1,
     V_SENSITIVITY,
     V_PREDICTIVITY,
     S_SENSITIVITY,
     S_PREDICTIVITY,
-)  # as `_from_confusion` has them
-# Without the one patient who has nine tenths of the S beats.
+)  # in the order of `_from_confusion`
+# Record 232 has nine tenths of the S beats.
 WITHOUT_232 = tuple(
     replace(metric, name=f"{metric.name} without 232", meaning=f"{metric.meaning}, of the other patients")
     for metric in ANNOTATED
@@ -39,30 +39,33 @@ WITHOUT_232 = tuple(
 FROM_SIGNAL = Metric(
     "macro F1 from the signal",
     "higher",
-    "with R peaks that were detected, not annotated; missed and invented beats count as mistakes",
+    "with detected instead of annotated R peaks; missed and false beats count as errors",
 )
 METRICS = (*ANNOTATED, *WITHOUT_232, FROM_SIGNAL)
 # Why one of `ANNOTATED` may have no value.
 _NOTHING = (
-    "of N, S and V there is one that no beat of the test part is or was called",
+    "one of N, S and V is neither label nor prediction of any beat of the test part",
     *(
         text.format(c)
         for c in ("V", "S")
-        for text in ("no beat of the test part is {}", "no beat of the test part was called {}")
+        for text in ("no beat of the test part is {}", "no beat of the test part was predicted {}")
     ),
 )
-Labelled = tuple[np.ndarray, np.ndarray]  # of the beats of a record: what they are, what they were called
-_ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # what beats are, and what they are called
+Labelled = tuple[np.ndarray, np.ndarray]  # of a record: labels (beats,) and predictions (beats,)
+_ROWS, _COLUMNS = (*CLASSES, "Q", NONE), (*CLASSES, NONE)  # labels, and predictions
 
 
 def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Sequence[Labelled]) -> Scores:
-    """The metrics of beats whose place is known, and `FROM_SIGNAL` of those that were found: there NONE is
-    what an invented beat is, and what a missed one was called.
+    """The metrics of annotated beats, and `FROM_SIGNAL` of detected beats: there NONE is the label of a false
+    beat and the prediction of a missed one.
 
     Args:
-        patients: Whose each record is.
-        annotated: Of each record.
-        detected: Of each record.
+        patients: The patient of each record.
+        annotated: Labels and predictions of each record at annotated R peaks.
+        detected: The same at detected R peaks.
+
+    Returns:
+        `METRICS`; those without 232 only if that record is among the patients.
     """
     of, of_detected = ({p: np.zeros((len(_ROWS), len(_COLUMNS)), int) for p in patients} for _ in range(2))
     for patient, labelled, in_signal in zip(patients, annotated, detected, strict=True):
@@ -75,7 +78,8 @@ def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Seq
 
 
 def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) -> Scores:
-    """The numbers of `_from_confusion` of all patients' confusion matrices; called as `metrics`, which may be fewer."""
+    """`_from_confusion` of the patients' confusion matrices pooled, under the names of `metrics`, which may
+    be fewer."""
     tables = np.array(list(of_patients.values()))
     draws = [
         _from_confusion(tables[patients].sum(axis=0))
@@ -89,7 +93,7 @@ def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) ->
 
 
 def _confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(rows, columns) counts."""
+    """The confusion matrix (rows, columns) of a record."""
     return np.array([[((true == t) & (found == f)).sum() for f in _COLUMNS] for t in _ROWS])
 
 
@@ -97,11 +101,11 @@ def _from_confusion(table: np.ndarray) -> tuple[float, ...]:
     """`ANNOTATED` of a confusion matrix; NaN where there is nothing to count."""
     table = table.copy()
     table[_ROWS.index("Q")] = table[_ROWS.index("F"), _COLUMNS.index("V")] = 0
-    hit, true, called = (
+    hit, true, predicted = (
         a[: len(CLASSES)].astype(float) for a in (np.diag(table), table.sum(axis=1), table.sum(axis=0))
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity, predictivity, f1 = hit / true, hit / called, 2 * hit / (true + called)
+        sensitivity, predictivity, f1 = hit / true, hit / predicted, 2 * hit / (true + predicted)
     n, s, v = (CLASSES.index(c) for c in SCORED)
     macro = f1[[n, s, v]].mean()
     return float(macro), *(float(x[c]) for c in (v, s) for x in (sensitivity, predictivity))

@@ -6,7 +6,7 @@ from keras import ops
 
 from lstm_apps.layers import LSTM
 
-_LIMIT = 5.0  # standard deviations; what artefacts have beyond would cost int8 its resolution
+_LIMIT = 5.0  # standard deviations; larger artefacts would cost int8 its resolution
 
 
 def beat_classifier(
@@ -15,11 +15,18 @@ def beat_classifier(
     """Build the classifier: the mean of `members` networks that are trained side by side.
 
     Input "beats" (batch, time, columns). Output "classes" (batch, time, classes), probabilities; for the
-    loss "member_logits" (batch, time, members, classes). What the beat itself shows goes past the LSTM
-    too, which adds what the beats before it say. Nothing looks ahead.
+    loss "member_logits" (batch, time, members, classes). The logits are the sum of a network of the beat
+    alone and of the LSTM, which adds the context of the beats before. The model is causal.
 
-    `log_odds` (classes,) are added to those of "classes" and not to what is learnt: where some classes are
-    learnt from more often than they occur, this puts it right (Menon et al. 2021, logit adjustment).
+    Args:
+        columns: Inputs of a beat.
+        mean, std: (columns,) of the scaler.
+        log_odds: (classes,), added to the logits of "classes" but not of "member_logits": a correction where
+            training shows some classes more often than they occur (Menon et al. 2021, logit adjustment).
+        units: Of each LSTM.
+        layers: LSTMs of a member.
+        dropout: Rate, 0 to 1.
+        members: Networks of the ensemble.
     """
     classes = len(log_odds)
     beats = keras.Input((None, columns), name="beats")

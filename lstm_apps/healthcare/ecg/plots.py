@@ -1,4 +1,4 @@
-"""Pictures of healthcare applications."""
+"""Plots of heartbeat classification."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,13 @@ from lstm_apps.healthcare.ecg.data import EcgRecord
 def confusion_by_patient(
     patients: Sequence[str], true: Sequence[np.ndarray], found: Sequence[np.ndarray], classes: Sequence[str]
 ) -> Plot:
-    """Each patient's beats, what they are and what they were called; `patients` are those of each record."""
+    """A confusion matrix of each patient.
+
+    Args:
+        patients: The patient of each record.
+        true, found: Labels and predictions (beats,) of each record.
+        classes: Names of the classes.
+    """
     tables = {p: np.zeros((len(classes), len(classes)), int) for p in patients}
     for patient, t, f in zip(patients, true, found, strict=True):
         tables[patient] += [[((t == a) & (f == b)).sum() for b in classes] for a in classes]
@@ -30,13 +36,12 @@ def confusion_by_patient(
         axis.set(xticks=range(len(classes)), yticks=range(len(classes)), title=patient)
         axis.set_xticklabels(classes)
         axis.set_yticklabels(classes)
-    return Plot(
-        "beats-by-patient", "Beats by patient", "Rows: what they are; columns: what they were called.", figure
-    )
+    return Plot("beats-by-patient", "Beats by patient", "Rows: labels; columns: predictions.", figure)
 
 
 def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Plot:
-    """Ten seconds of each of three records, around a beat that is not N."""
+    """Ten seconds of each of three records, around a beat that is not N; labels and predictions are
+    (beats,)."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     chosen = sorted(range(len(records)), key=lambda i: -(true[i] != "N").mean())[:3]
     for axis, i in zip(figure.subplots(3, 1), chosen, strict=False):
@@ -48,12 +53,14 @@ def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Seque
         for peak, t, f in zip(record.peaks[:-1], true[i], found[i], strict=True):
             if begin <= peak < begin + len(part):
                 colour = "black" if t == f else "red"
-                axis.text(peak / record.rate, part.max(), t if t == f else f"{t}, called {f}", color=colour)
+                axis.text(
+                    peak / record.rate, part.max(), t if t == f else f"{t}, predicted {f}", color=colour
+                )
         axis.set(ylabel=record.name)
         axis.margins(x=0)
     return Plot(
         "beats",
         "Beats in the ECG",
-        "Above each beat what it is; red where it was called otherwise. s.",
+        "Above each beat its label; red where the prediction differs. Time in s.",
         figure,
     )

@@ -1,12 +1,12 @@
-"""Which stretches of an ECG can be read, and where the beats found are in doubt.
+"""Signal quality: which segments of an ECG are readable, and where detected beats are doubtful.
 
-Indices of signal quality that are published, with thresholds chosen on the training records of MIT-BIH (DS1)
+Published signal quality indices (SQI), with thresholds chosen on the training records of MIT-BIH (DS1)
 and on synthetic noise:
 
 - kSQI, the kurtosis of the signal in the band of the QRS complex (Li, Mark & Clifford 2008, Physiol Meas 29;
-  Clifford et al. 2012, Physiol Meas 33): complexes stand out of an ECG, noise of any colour has about 3.
+  Clifford et al. 2012, Physiol Meas 33): QRS complexes make it large, noise of any colour has about 3.
 - bSQI, the share of the beats that two different QRS detectors agree on (Li, Mark & Clifford 2008). The
-  second one is that of Elgendi (2013, PLoS ONE 8(9)), two moving averages.
+  second detector is that of Elgendi (2013, PLoS ONE 8(9)), with two moving averages.
 - flat and saturated parts, as in the PhysioNet/CinC Challenge 2011.
 """
 
@@ -22,24 +22,24 @@ NOISE = "noise: no QRS complexes stand out"
 DISAGREE = "two QRS detectors find different beats"
 DOUBTFUL = "doubtful: a second QRS detector finds other beats here"
 
-_HUM = 0.25  # share of the power that is hum, above which it is taken out: of DS1 the most is 0.08
-BRIDGED = 1.0  # seconds of missing values that are interpolated; longer, the lead is off
-_FLAT = 3.0  # seconds: hearts pause for less, unless they are stopped
-_FLAT_SPAN = 0.03  # of the usual span of that many seconds, less of which is flat
+_HUM = 0.25  # share of the power above which hum is removed; in DS1 it is at most 0.08
+BRIDGED = 1.0  # seconds of missing values that are interpolated; in longer gaps the lead is off
+_FLAT = 3.0  # seconds: longer than a pause of a beating heart
+_FLAT_SPAN = 0.03  # of the median span of so many seconds; less is flat
 _STUCK = 0.5  # seconds at the end of the range
 _CLIPPED = 0.05  # share of a window at the ends of its range
-_RAIL = 0.2  # of the range, so far from the median the end of a range is
+_RAIL = 0.2  # of the range: least distance of an end of the range from the median
 _WINDOW, _HOP = 6.0, 1.5  # seconds over which kurtosis and clipping are taken, and from one to the next
 KURTOSIS = 4.0  # less is noise: 99 % of such windows of white, pink and brown noise have less than 3.9
 _AGREEMENT = 10.0  # seconds over which two detectors are compared
-_READABLE, _SURE = 0.5, 0.8  # bSQI below which a stretch cannot be read, and below which it is doubtful
-_NEAR = 0.15  # seconds between what two detectors call the same beat
-_SHORTEST = 2.0  # seconds that can be read between two stretches that cannot: the detector learns for so long
+_READABLE, _SURE = 0.5, 0.8  # bSQI below which a segment is unreadable, and below which it is doubtful
+_NEAR = 0.15  # seconds within which two detections are one beat
+_SHORTEST = 2.0  # seconds of a readable segment at least, because the detector learns for so long
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a signal, [begin, end) in samples, and what is wrong with it."""
+    """A part of a signal, [begin, end) in samples, and its defect."""
 
     begin: int
     end: int
@@ -48,28 +48,29 @@ class Segment:
 
 @dataclass(frozen=True)
 class Reading:
-    """What can be read of a signal.
+    """The readable parts of a signal.
 
     Attributes:
-        signal: (samples,) without gaps, interpolated where values are missing, and without strong hum.
-        runs: The R peaks of each stretch that can be read, (beats,) samples.
-        unreadable: Stretches that cannot, ascending.
-        doubtful: Stretches that can, of whose beats some may be missing or false.
+        signal: (samples,) with gaps interpolated and strong hum removed.
+        runs: Of each readable segment the R peaks (beats,), in samples.
+        unreadable: Segments that are not readable, ascending.
+        doubtful: Readable segments in which some beats may be missing or false.
+        hum: Frequency (Hz) of the mains hum that was removed, 0 where there was little.
     """
 
     signal: np.ndarray
     runs: list[np.ndarray]
     unreadable: list[Segment]
     doubtful: list[Segment]
-    hum: int  # Hz of the mains hum that was taken out, 0 where there was hardly any
+    hum: int
 
 
 def read(signal: np.ndarray, rate: float) -> Reading:
-    """Find what can be read of a signal, and the R peaks in it.
+    """Find the readable segments of a signal and their R peaks.
 
     Args:
         signal: (samples,) of one lead, NaN where there is no value.
-        rate: Samples a second.
+        rate: Samples per second.
     """
     whole, hum = without_hum(bridged(signal), rate)
     bad = _bad(np.where(_long(~np.isfinite(signal), round(BRIDGED * rate)), np.nan, whole), rate)
@@ -99,7 +100,7 @@ _REASONS = ("", LEAD_OFF, SATURATED, FLAT, NOISE, DISAGREE)
 
 
 def _bad(signal: np.ndarray, rate: float) -> np.ndarray:
-    """(samples,) the place in `_REASONS` of what is wrong with each, but for what the beats tell."""
+    """(samples,) the position in `_REASONS` of the defect of each sample, before detectors are compared."""
     off = ~np.isfinite(signal)
     whole = bridged(signal)
     bad = np.zeros(len(signal), np.int8)
@@ -118,7 +119,7 @@ def _bad(signal: np.ndarray, rate: float) -> np.ndarray:
 
 
 def bridged(signal: np.ndarray) -> np.ndarray:
-    """The signal with a straight line wherever values are missing; zeros where all are."""
+    """The signal (samples,) with missing values interpolated linearly; zeros where all are missing."""
     missing = ~np.isfinite(signal)
     if not missing.any():
         return signal
@@ -129,8 +130,15 @@ def bridged(signal: np.ndarray) -> np.ndarray:
 
 
 def without_hum(signal: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
-    """The signal without mains hum, where much of it is that, and the hum's frequency (Hz), else 0: a mean
-    over one period of the mains has neither the hum nor its harmonics."""
+    """Remove strong mains hum: a mean over one period of the mains has neither the hum nor its harmonics.
+
+    Args:
+        signal: (samples,).
+        rate: Samples per second.
+
+    Returns:
+        The signal (samples,), and the frequency (Hz) of the hum that was removed, else 0.
+    """
     power = np.abs(np.fft.rfft(signal - signal.mean(), _power_of_two(len(signal)))) ** 2
     frequency = np.linspace(0, rate / 2, len(power))
     for mains in (50, 60):
@@ -147,14 +155,14 @@ def _power_of_two(length: float) -> int:
 
 
 def kurtosis(band: np.ndarray) -> np.ndarray:
-    """Of the values along the last axis: 3 of Gaussian noise."""
+    """Kurtosis along the last axis: 3 for Gaussian noise."""
     apart = band - band.mean(axis=-1, keepdims=True)
     second = (apart**2).mean(axis=-1)
     return (apart**4).mean(axis=-1) / np.maximum(second, 1e-150) ** 2
 
 
 def is_noise(signal: np.ndarray, rate: float) -> bool:
-    """Whether the end of a signal is noise: of an ECG that goes on."""
+    """Whether the end of a signal (samples,) is noise."""
     window = round(_WINDOW * rate)
     band = qrs_band(signal[-2 * window :], rate)[-window:]  # filtered with what came before
     return len(band) == window and bool(kurtosis(band) < KURTOSIS)
@@ -169,17 +177,18 @@ def _noisy(signal: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _flat(signal: np.ndarray, rate: float, noisy: np.ndarray) -> np.ndarray:
-    """Where seconds on end span hardly anything of what they usually span where they are no noise."""
+    """(samples,) booleans: where `_FLAT` seconds span far less than the median span of parts without
+    noise."""
     length = round(_FLAT * rate)
     if len(signal) < length:
         return np.full(len(signal), not np.ptp(signal))
     hop = max(1, length // 6)
     starts = [*range(0, len(signal) - length, hop), len(signal) - length]
     spans = np.array([np.ptp(signal[s : s + length]) for s in starts])
-    usual = [
+    clean = [
         span for start, span in zip(starts, spans, strict=True) if not noisy[start : start + length].any()
     ]
-    least = max(_FLAT_SPAN * float(np.median(usual or [0])), 1e-9 * float(np.abs(signal).max()))
+    least = max(_FLAT_SPAN * float(np.median(clean or [0])), 1e-9 * float(np.abs(signal).max()))
     found = np.zeros(len(signal), bool)
     for start in np.array(starts)[spans <= least]:
         found[start : start + length] = True
@@ -187,7 +196,8 @@ def _flat(signal: np.ndarray, rate: float, noisy: np.ndarray) -> np.ndarray:
 
 
 def _saturated(signal: np.ndarray, rate: float, flat: np.ndarray) -> np.ndarray:
-    """Where a signal that is not flat stays at an end of its range: for long, or again and again."""
+    """(samples,) booleans: where a signal that is not flat stays at an end of its range, once for long or
+    often."""
     steady = np.concatenate([[False], np.diff(signal) == 0])
     steady[:-1] |= steady[1:]  # the first of equal values too
     stuck = _long(steady & _at_rail(signal), round(_STUCK * rate))
@@ -231,12 +241,12 @@ def second_detector(signal: np.ndarray, rate: float) -> np.ndarray:
 
 
 def agreement(one: np.ndarray, other: np.ndarray, near: float) -> float:
-    """bSQI: of all beats that either detector found, the share that both did; 1 where neither found any.
+    """bSQI: the share of all detected beats that both detectors found; 1 where neither found any.
 
     Args:
         one: (beats,) samples, ascending.
         other: (beats,) samples, ascending.
-        near: Samples that the same beat may be apart.
+        near: Samples within which two detections are one beat.
     """
     both = 0
     if len(one) and len(other):
@@ -249,7 +259,7 @@ def agreement(one: np.ndarray, other: np.ndarray, near: float) -> float:
 
 
 def _windows(length: int, rate: float) -> Iterator[tuple[int, int]]:
-    """Windows that overlap, one of the whole where it is shorter."""
+    """[begin, end) of overlapping windows; one window of all where it is shorter."""
     size, hop = round(_WINDOW * rate), round(_HOP * rate)
     for begin in range(0, max(1, length - size + 1), hop):
         yield begin, begin + size
@@ -258,7 +268,7 @@ def _windows(length: int, rate: float) -> Iterator[tuple[int, int]]:
 
 
 def _segments(begin: int, end: int, size: int) -> list[tuple[int, int]]:
-    """[begin, end) in stretches of `size`, of which the last takes what is left."""
+    """[begin, end) in segments of `size`; the last one takes the rest."""
     starts = [begin + size * i for i in range(max(1, (end - begin) // size))]
     return list(zip(starts, [*starts[1:], end], strict=True))
 
@@ -270,7 +280,7 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _long(mask: np.ndarray, least: int) -> np.ndarray:
-    """The mask with only its runs of at least so many samples."""
+    """The mask with only its runs of at least `least` samples."""
     found = np.zeros(len(mask), bool)
     for begin, end in _runs(mask):
         found[begin:end] = end - begin >= least

@@ -1,4 +1,4 @@
-"""One lead of an ECG in a text file, on an even grid of time."""
+"""One lead of an ECG from a text file, on an even time grid."""
 
 import re
 import warnings
@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.healthcare.ecg.leads import Channel, choose
-from lstm_apps.healthcare.ecg.text import Text, taken_apart
+from lstm_apps.healthcare.ecg.text import Text, parse_text
 
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
@@ -25,18 +25,18 @@ _PLAUSIBLE = (50.0, 5000.0)  # samples a second
 
 
 def read_table(path: Path, lead: str | int | None, rate: float | None) -> tuple[np.ndarray, float]:
-    """One lead of a text file, in mV where its unit is known, and its samples a second.
+    """One lead of a text file (samples,), in mV where its unit is known, and samples per second.
 
     Args:
-        path: Of columns with or without a header, parted by commas, semicolons, tabs or spaces; or of lines
-            that describe a recording (its rate, unit and lead) before one value a line.
-        lead: A column's name, or its place from 0 among all columns; None: as `ecg_leads.choose`.
-        rate: Samples a second, where no column has times.
+        path: Columns with or without a header, separated by commas, semicolons, tabs or spaces; or lines that
+            describe a recording (rate, unit, lead) before one value a line.
+        lead: Name of a column, or its number from 0; None: `leads.choose` decides.
+        rate: Samples per second, where no column has times.
 
     Raises:
-        InputError: There are no numbers, no lead of an ECG or no such one, or no rate.
+        InputError: No numbers, no such ECG lead, or no rate.
     """
-    text = taken_apart(path)
+    text = parse_text(path)
     clock = _time_column(text)
     aside = {clock} if clock is not None else {i for i, n in enumerate(text.names) if _is_sample(n)}
     rest = [i for i in range(len(text.names)) if i not in aside] or list(range(len(text.names)))
@@ -113,7 +113,7 @@ def _times(text: Text, at: int) -> tuple[np.ndarray, bool]:
 
 
 def _regular(text: Text, at: int, rate: float | None) -> tuple[np.ndarray, float]:
-    """(rows,) the place of each row on an even grid that begins at the first, and the grid's rate."""
+    """(rows,) the position of each row on an even time grid, and its samples per second."""
     times, known = _times(text, at)
     if not np.isfinite(times).all():
         line = text.lines[int(np.flatnonzero(~np.isfinite(times))[0])]
@@ -152,7 +152,7 @@ def _regular(text: Text, at: int, rate: float | None) -> tuple[np.ndarray, float
 
 
 def _seconds(text: Text, step: float) -> float:
-    """What one of the file's own unit of time is in seconds."""
+    """The file's unit of time in seconds, by the median step."""
     if _PLAUSIBLE[0] <= 1 / step <= _PLAUSIBLE[1]:
         return 1.0
     if abs(step - 1) < 1e-6:

@@ -1,4 +1,4 @@
-"""`ecg`: is a heartbeat normal, or did it begin in the wrong place? For research, not a medical device."""
+"""`ecg`: is a heartbeat normal or ectopic? For research, not a medical device."""
 
 import contextlib
 import warnings
@@ -34,34 +34,33 @@ from lstm_apps.healthcare.ecg.metrics import CLASSES, METRICS, NONE, SCORED, sco
 from lstm_apps.healthcare.ecg.peaks import PeakDetector
 from lstm_apps.metrics.bootstrap import Scores
 
-Labels = list[np.ndarray]  # of the beats of each record
+Labels = list[np.ndarray]  # of each record (beats,)
 MEMBERS = 3
 CROP, STRIDE = 48, 6  # beats of an example, and from one to the next
-# What is known of the test part shows in no choice here: these were made by leaving out each patient of
-# the training part.
-_RARE = 0.5  # power of a class's rarity that is its weight
+# All choices here were made by leaving out each patient of the training part, not on the test part.
+_RARE = 0.5  # exponent: a class weighs its inverse frequency to this power
 _NOISE, _GAIN, _RHYTHM_NOISE, _UPSIDE_DOWN = 0.15, 0.15, 0.1, 0.2
-_NEAR_S = 0.3  # share of the examples that hold an S beat, where there are any
-_DRAWS = 4000  # examples over which is counted how often that shows S beats
+_NEAR_S = 0.3  # share of the training examples that are chosen to contain an S beat
+_DRAWS = 4000  # examples in which S beats are counted
 
 
 @dataclass(frozen=True)
 class Beats:
-    """The beats of a lead of a record, or of a part of it, as a table."""
+    """The beats of one lead of a record, or of a part of it."""
 
     patient: str
-    table: np.ndarray  # (beats, columns), as `beat_table`
-    labels: np.ndarray  # (beats,)
+    table: np.ndarray  # (beats, columns), see `beat_table`
+    labels: np.ndarray  # (beats,) AAMI classes
     source: EcgRecord
-    synthetic: bool = False  # whether some beats come at other times
+    synthetic: bool = False  # whether some beats were moved
 
     def __getitem__(self, part: slice) -> "Beats":
         return replace(self, table=self.table[part], labels=self.labels[part])
 
     @cached_property
     def detected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the whole record, as it is without annotations: the beats that are found as a table; what they
-        are, NONE where there is no beat; and what those are that are missed."""
+        """Of the whole record: the table of its detected beats (found, columns); their labels (found,), NONE
+        of a false one; and the labels of missed beats (missed,)."""
         record = self.source
         peaks = PeakDetector(record.rate).all(record.signal)
         beats = record.match(peaks)[:-1]
@@ -71,12 +70,12 @@ class Beats:
 
 
 class Ecg(Application):
-    """Beats of one lead, classified one by one with what came before, in patients never seen."""
+    """Classifies the beats of one lead, from each beat and those before it, in new patients."""
 
     name = "ecg"
     domain = "healthcare"
     model_module = "lstm_apps.healthcare.ecg.model"
-    summary = "Classify heartbeats of an ECG, as a recording or as it comes in, after AAMI EC57"
+    summary = "Classify heartbeats of an ECG, as a recording or a stream, after AAMI EC57"
     dataset = "mitdb"
     layout = LAYOUT
     roles = {}  # noqa: RUF012
@@ -109,13 +108,13 @@ class Ecg(Application):
             test_names = [request.fold]
             train_names = [n for n in train_names if n != request.fold]
             if not train_names:
-                raise InputError(f"Beside {request.fold} there is nobody to learn from.")
+                raise InputError(f"Without {request.fold} there are no patients to learn from.")
             how = f"{request.fold} to test, the rest of the training part to train"
-        # In training each lead is one more heart to learn from; people are tested on their first one.
+        # Each lead is a training record of its own; the test uses the first lead of each record.
         train = [b for n in train_names for path in records[n] for b in _leads(path, n)]
         train += [_synthetic(b) for b in train]
         test = [_beats(read_record(path), n) for n in test_names for path in records[n]]
-        # Who is to be tested on has no part in training; validation is the end of each training record.
+        # Validation is the end of each training record: no test patient has a part in training.
         cut = [(b, len(b.labels) * 17 // 20) for b in train]
         learnt, validation = [b[:at] for b, at in cut], [b[at:] for b, at in cut if not b.synthetic]
         if max(len(b.labels) for b in validation) < CROP:
@@ -134,13 +133,13 @@ class Ecg(Application):
                 "training_patients": " ".join(train_names),
                 "test_patients": " ".join(test_names),
                 "beats": {p: _counts(part) for p, part in (("train", _first(train)), ("test", test))},
-                "synthetic": "to learn from, each lead once more with some normal beats brought forward as S, "
+                "synthetic": "training has each lead once more, with some normal beats moved forward as S, "
                 "or in an irregular rhythm",
             },
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
-        """The patients of the training part, each to be left out once: the test part stays unseen."""
+        """The patients of the training part; each is left out once, and the test part is not used."""
         return tuple(_split(sources.find(request.path or self.dataset).path)[1])
 
     def fit_features(self, data: Data) -> BeatFeatures:
@@ -191,14 +190,14 @@ class Ecg(Application):
             yield parts[0][0], pooled(part[1:] for part in parts)
 
     def _model_labels(self, features: BeatFeatures, data: Data, run: ModelFunction) -> tuple[Labels, Labels]:
-        """Of the annotated and of the detected beats of each test record."""
+        """Predicted labels of the annotated and of the detected beats of each test record."""
         annotated, detected = (self._labels(features, tables, run) for tables in _tables(data))
         return annotated, detected
 
     def _baseline_labels(self, data: Data) -> Iterator[tuple[str, Labels, Labels]]:
         annotated, detected = _tables(data)
         if not data.baselines:
-            # First leads: over left-out patients of the training part the others made them no better.
+            # First leads only: on left-out training patients the others did not help.
             recorded = _first([*data.train, *data.validation])
             early = [_synthetic(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
             parts, *synthetic = (
@@ -210,7 +209,7 @@ class Ecg(Application):
             yield name, labels[: len(annotated)], labels[len(annotated) :]
 
     def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: ModelFunction) -> Labels:
-        """Of the beats of each table."""
+        """Predicted labels of the beats of each table."""
         names = np.array(features.classes)
         return [names[features.probabilities(run, t).argmax(axis=1)] for t in tables]
 
@@ -226,11 +225,11 @@ class Ecg(Application):
         ]
 
     def parity_inputs(self, features: BeatFeatures, data: Data) -> Arrays:
-        stretches = np.zeros((len(data.test), BEATS, MODEL_COLUMNS), np.float32)
-        for stretch, b in zip(stretches, data.test, strict=True):
+        windows = np.zeros((len(data.test), BEATS, MODEL_COLUMNS), np.float32)
+        for window, b in zip(windows, data.test, strict=True):
             part = model_columns(b.table[:BEATS])
-            stretch[: len(part)] = part
-        return {"beats": stretches}
+            window[: len(part)] = part
+        return {"beats": windows}
 
     def output_scale(self, features: BeatFeatures) -> float:
         return 1.0  # probabilities
@@ -241,8 +240,8 @@ class Ecg(Application):
 
 
 class BeatExamples:
-    """Stretches of `CROP` beats of one record, one every `STRIDE`. In training some are replaced by one that
-    holds an S beat, and all are of another height, noisier, or upside down."""
+    """Windows of `CROP` beats of one record, one every `STRIDE`. In training some are replaced by one with an
+    S beat, and all are augmented: gain, noise, inverted polarity."""
 
     def __init__(self, records: list[Beats]):
         self.records = [b for b in records if len(b.labels) >= CROP]
@@ -256,13 +255,13 @@ class BeatExamples:
         return len(self._places)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        """Beats (batch, time, columns), and classes and weights (batch, time, members)."""
         parts = [self._part(i, rng) for i in indices]
         beats = model_columns(np.stack([b.table for b in parts]))
         labels = np.stack([b.labels for b in parts])
         targets = np.array([CLASSES.index(x) if x in CLASSES else 0 for x in labels.ravel()], np.int32)
-        weights = np.array(
-            [self._weights.get(x, 0.0) for x in labels.ravel()], np.float32
-        )  # Q counts nothing
+        # Q has weight 0.
+        weights = np.array([self._weights.get(x, 0.0) for x in labels.ravel()], np.float32)
         shape = (*labels.shape, 1)
         return (
             {"beats": beats if rng is None else np.stack([_augmented(b, rng) for b in beats])},
@@ -271,8 +270,8 @@ class BeatExamples:
         )
 
     def log_odds(self) -> tuple[float, ...]:
-        """What is to be added to the learnt log odds of each class: S beats are made up and looked for, and
-        are to weigh by how rare they are in recordings, as the others do."""
+        """(classes,) corrections of the learnt log odds. Training shows S beats more often than recordings
+        do, because of synthetic beats and of examples chosen for them."""
         rng = np.random.default_rng(0)
         learnt = _of_classes([self._part(int(rng.integers(len(self))), rng) for _ in range(_DRAWS)])
         learnt = learnt * [self._weights[c] for c in CLASSES]
@@ -292,7 +291,7 @@ class BeatExamples:
 
 
 def _split(folder: Path) -> tuple[dict[str, list[Path]], list[str], list[str], str]:
-    """The records of each patient, whom to train on and whom to test on, and how they were chosen."""
+    """The records of each patient, the training patients, the test patients, and the rule of the split."""
     records = list_records(folder)
     train, test = ([n for n in names if n in records] for names in (DS1, DS2))
     if train and test and {*records} <= {*DS1, *DS2, *PACED}:
@@ -305,7 +304,7 @@ def _split(folder: Path) -> tuple[dict[str, list[Path]], list[str], list[str], s
 
 
 def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
-    """Of the labels of annotated and of detected beats."""
+    """Metrics of predicted labels of annotated (`found`) and of detected (`in_signal`) beats."""
     annotated = [(b.labels, labels) for b, labels in zip(test, found, strict=True)]
     detected = [
         (np.concatenate([true, missed]), np.concatenate([labels, np.full(len(missed), NONE)]))
@@ -315,7 +314,7 @@ def _scores(test: list[Beats], found: Labels, in_signal: Labels) -> Scores:
 
 
 def _augmented(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What is seen of beats, in another recording."""
+    """Beats (beats, MODEL_COLUMNS) with a random gain, polarity and noise."""
     shape, rhythm = beats[:, :WINDOW], beats[:, WINDOW:]
     shape = shape * np.exp(rng.normal(0, _GAIN)) * (-1 if rng.random() < _UPSIDE_DOWN else 1)
     shape = shape + rng.normal(0, _NOISE * rng.random(), shape.shape)
@@ -324,7 +323,7 @@ def _augmented(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _leads(path: Path, patient: str) -> list[Beats]:
-    """The beats of each lead of a record; leads after the first that were off or flat are left out."""
+    """The beats of each lead of a record; leads after the first that are off or flat are left out."""
     found = [_beats(read_record(path), patient)]
     for lead in range(1, len(leads(path))):
         with contextlib.suppress(InputError), warnings.catch_warnings(action="ignore"):
@@ -333,15 +332,15 @@ def _leads(path: Path, patient: str) -> list[Beats]:
 
 
 def _first(parts: list[Beats], synthetic: bool = False) -> list[Beats]:
-    """First leads as they were recorded, or as they were made up."""
+    """First leads, recorded or synthetic."""
     return [b for b in parts if b.source.lead == 0 and b.synthetic == synthetic]
 
 
 def _synthetic(beats: Beats, irregular: float = IRREGULAR) -> Beats:
-    """A whole record of which some beats come at other times, the same ones each time."""
+    """The synthetic version of a whole record; it is the same each time."""
     seed = crc32(beats.source.name.encode()), beats.source.lead
     changed = _beats(synthesize(beats.source, np.random.default_rng(seed), irregular), beats.patient)
-    return replace(changed, source=beats.source, synthetic=True)  # its signal is of no use any more
+    return replace(changed, source=beats.source, synthetic=True)  # its signal is not needed any more
 
 
 def _beats(record: EcgRecord, patient: str) -> Beats:
@@ -350,7 +349,7 @@ def _beats(record: EcgRecord, patient: str) -> Beats:
 
 
 def _of_classes(parts: list[Beats]) -> np.ndarray:
-    """(classes,) beats of each, at least one."""
+    """(classes,) number of beats of each class, at least one."""
     count = _counts(parts)
     return np.array([max(1.0, count[c]) for c in CLASSES])
 
@@ -361,7 +360,7 @@ def _counts(part: list[Beats]) -> dict[str, int]:
 
 
 def _tables(data: Data) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Of the test records: of annotated beats, and of detected ones."""
+    """Tables of the test records: of annotated beats, and of detected ones."""
     return [b.table for b in data.test], [b.detected[0] for b in data.test]
 
 

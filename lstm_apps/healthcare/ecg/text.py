@@ -1,5 +1,5 @@
-"""Text files of an ECG taken apart: columns with or without a header, or one value a line after lines that
-describe them, as Apple Watch exports them in any language."""
+"""Parses text files of an ECG: columns with or without a header, or one value a line after descriptive lines,
+as Apple Watch exports them in any language."""
 
 import csv
 import itertools
@@ -25,18 +25,18 @@ _UNIT = re.compile(r"[µμu]v|mv|v|(?:micro|mikro|milli)volts?", re.IGNORECASE)
 
 @dataclass
 class Text:
-    """A file taken apart: what each column is called, and its fields line by line."""
+    """A parsed file: names and units of its columns, and the fields of each line."""
 
     path: Path
     names: list[str]
     units: list[str]
     rows: list[list[str]]
-    lines: list[int]  # of the rows, from 1
+    lines: list[int]  # line number of each row, from 1
     comma: bool  # whether numbers have a decimal comma
-    about: list[str] = field(default_factory=list)  # lines before
+    about: list[str] = field(default_factory=list)  # descriptive lines before
 
     def column(self, at: int) -> np.ndarray:
-        """(rows,) the numbers of a column, NaN where there is none."""
+        """(rows,) the numbers of a column, NaN where missing; an InputError for a field that is no number."""
         return np.array([self._number(row, at, i) for i, row in enumerate(self.rows)])
 
     def _number(self, row: list[str], at: int, i: int) -> float:
@@ -50,7 +50,7 @@ class Text:
 
     @property
     def rate(self) -> float | None:
-        """Samples a second, as the lines before say."""
+        """Samples per second by the descriptive lines; None if they have no rate."""
         for line in self.about:
             if found := _RATE.search(line):
                 rate = float(found[1].replace(",", "."))
@@ -58,9 +58,13 @@ class Text:
         return None
 
 
-def taken_apart(path: Path) -> Text:
-    """A text file in UTF-8, UTF-16 or Windows-1252 with fields parted by commas, semicolons, tabs or spaces,
-    from its first line of numbers on; an InputError where there is none."""
+def parse_text(path: Path) -> Text:
+    """Parse a text file in UTF-8, UTF-16 or Windows-1252, with fields separated by commas, semicolons, tabs
+    or spaces, from its first line of numbers on.
+
+    Raises:
+        InputError: There is no line of numbers.
+    """
     lines = _decoded(path).splitlines()
     first = next((i for i, line in enumerate(lines) if _is_row(line)), None)
     if first is None:
@@ -99,7 +103,7 @@ def _is_row(line: str) -> bool:
 
 
 def _format(body: list[str]) -> tuple[str, bool]:
-    """What parts the fields of these lines, and whether numbers have a decimal comma."""
+    """The delimiter of these lines, and whether numbers have a decimal comma."""
     for delimiter in (";", "\t"):
         if delimiter in body[0]:
             return delimiter, any("," in line for line in body)
@@ -126,8 +130,8 @@ def _split(body: list[str], delimiter: str) -> list[list[str]]:
 
 
 def _header(before: list[str], delimiter: str, width: int) -> tuple[list[str], list[str]]:
-    """The names and units of the columns: of the last line before the values, and of the one above it where
-    that line has units only; empty where there are none."""
+    """Names and units of the columns, from the last line before the values, and the one above it if the last
+    has units only; empty where there are none."""
     heads = _split(before[-2:], delimiter) if before else []
     heads = [r for r in heads if len(r) == width]
     names, units = [""] * width, [""] * width

@@ -178,7 +178,7 @@ def test_what_is_no_ecg_is_refused(raw, message):
         read_ecg(raw)
 
 
-def called_n(inputs):
+def all_normal(inputs):
     return {"classes": np.tile([0.7, 0.1, 0.1, 0.1], (*inputs["beats"].shape[:2], 1))}
 
 
@@ -201,11 +201,11 @@ def noise(seconds, seed=0):
 )
 def test_an_ecg_that_cannot_be_read_has_no_labels(signal, message):
     with pytest.raises(InputError, match=message):
-        features().predict(called_n, (signal, RATE))
+        features().predict(all_normal, (signal, RATE))
 
 
 def test_of_a_good_ecg_each_beat_but_the_last_is_labelled():
-    answer = features().predict(called_n, (SIGNAL, RATE))
+    answer = features().predict(all_normal, (SIGNAL, RATE))
     peaks = PeakDetector(RATE).all(SIGNAL)
     np.testing.assert_array_equal(answer["time"], peaks[:-1] / RATE)
     assert set(answer["label"]) == {"N"}
@@ -215,7 +215,7 @@ def test_of_a_good_ecg_each_beat_but_the_last_is_labelled():
 
 def test_stretches_that_cannot_be_read_come_out_as_such():
     begin, end = 60 * RATE, 80 * RATE
-    whole = features().predict(called_n, (SIGNAL, RATE))["time"]
+    whole = features().predict(all_normal, (SIGNAL, RATE))["time"]
     for bad, reason in (
         (np.full(20 * RATE, np.nan), "lead off"),
         (noise(20), "noise"),
@@ -224,7 +224,7 @@ def test_stretches_that_cannot_be_read_come_out_as_such():
     ):
         signal = np.concatenate([SIGNAL[:begin], bad, SIGNAL[end:]])
         with pytest.warns(UserWarning, match=rf"cannot be read: [\d.]+ s {reason}"):
-            answer = features().predict(called_n, (signal, RATE))
+            answer = features().predict(all_normal, (signal, RATE))
         assert (np.diff(answer["time"]) >= 0).all()
         (row,) = np.flatnonzero(answer["label"] == UNREADABLE)
         assert answer["note"][row].startswith(reason)
@@ -243,7 +243,7 @@ def test_the_last_beat_before_a_stretch_is_left_out():
     signal[60 * RATE : 80 * RATE] = np.nan
     peaks = PeakDetector(RATE).all(SIGNAL) / RATE
     with pytest.warns(UserWarning, match="lead off"):
-        times = features().predict(called_n, (signal, RATE))["time"]
+        times = features().predict(all_normal, (signal, RATE))["time"]
     before = peaks[peaks < 60]
     assert before[-2] in times
     assert before[-1] not in times
@@ -253,7 +253,7 @@ def test_beats_that_two_detectors_do_not_agree_on_are_noted():
     signal = SIGNAL.copy()
     signal[50 * RATE : 110 * RATE] += 0.06 * noise(60)
     with pytest.warns(UserWarning, match="a second QRS detector finds other beats"):
-        answer = features().predict(called_n, (signal, RATE))
+        answer = features().predict(all_normal, (signal, RATE))
     noted = answer["time"][[n.startswith("doubtful") for n in answer["note"]]]
     assert len(noted) > 10
     assert 39 < noted.min() < noted.max() < 121
@@ -262,8 +262,8 @@ def test_beats_that_two_detectors_do_not_agree_on_are_noted():
 def test_a_lead_that_comes_off_for_a_moment_is_bridged():
     signal = SIGNAL.copy()
     signal[PEAKS[20] + 80 : PEAKS[20] + 100] = np.nan
-    answer = features().predict(called_n, (signal, RATE))
-    np.testing.assert_array_equal(answer["time"], features().predict(called_n, (SIGNAL, RATE))["time"])
+    answer = features().predict(all_normal, (signal, RATE))
+    np.testing.assert_array_equal(answer["time"], features().predict(all_normal, (SIGNAL, RATE))["time"])
 
 
 @pytest.mark.parametrize("window", [BeatWindow(), BeatWindow(before=0.2, points=50)])
@@ -305,10 +305,10 @@ class Same:
         return {"classes": np.array([[[1.0, 0.0, 0.0, 0.0]]])}
 
 
-def of_stream(pieces, model=None):
+def of_stream(chunks, model=None):
     """Times of the beats of a stream."""
     stream = features().stream(model or Same())
-    return [beat["time"] for piece in pieces for beat in stream.push((piece, RATE))]
+    return [beat["time"] for chunk in chunks for beat in stream.push((chunk, RATE))]
 
 
 def test_a_stream_reads_of_each_beat_what_is_read_of_the_whole():
@@ -321,17 +321,17 @@ def test_a_stream_reads_of_each_beat_what_is_read_of_the_whole():
 
 
 def test_while_the_lead_is_off_the_time_goes_on():
-    pieces = np.array_split(SIGNAL, 40)
-    off = [np.full(len(p), np.nan) if i in (12, 13) else p for i, p in enumerate(pieces)]
-    whole, gap = of_stream(pieces), of_stream(off)
-    after = sum(map(len, pieces[:16])) / RATE  # the first beats after the gap may be taken otherwise
+    chunks = np.array_split(SIGNAL, 40)
+    off = [np.full(len(p), np.nan) if i in (12, 13) else p for i, p in enumerate(chunks)]
+    whole, gap = of_stream(chunks), of_stream(off)
+    after = sum(map(len, chunks[:16])) / RATE  # the first beats after the gap may be taken otherwise
     assert [t for t in gap if t > after] == [t for t in whole if t > after]
 
 
 def test_a_stream_has_no_labels_for_noise():
     signal = np.concatenate([SIGNAL[: 60 * RATE], noise(30), SIGNAL[60 * RATE : 100 * RATE]])
     stream = features().stream(Same())
-    found = [b for piece in np.array_split(signal, 130) for b in stream.push((piece, RATE))]
+    found = [b for chunk in np.array_split(signal, 130) for b in stream.push((chunk, RATE))]
     labels = {b["label"] for b in found if 65 < b["time"] < 88}
     assert labels == {UNREADABLE}
     assert {b["label"] for b in found if not 58 < b["time"] < 98} == {"N"}
@@ -339,11 +339,11 @@ def test_a_stream_has_no_labels_for_noise():
 
 
 def test_a_beat_is_told_soon_after_the_next():
-    pieces = np.array_split(SIGNAL, len(SIGNAL) // (RATE // 10))
-    for count in range(200, len(pieces), 200):
-        now = sum(map(len, pieces[:count])) / RATE
+    chunks = np.array_split(SIGNAL, len(SIGNAL) // (RATE // 10))
+    for count in range(200, len(chunks), 200):
+        now = sum(map(len, chunks[:count])) / RATE
         over = (now - 0.6 > PEAKS / RATE).sum()
-        assert len(of_stream(pieces[:count])) >= over - 1  # all but the last of them
+        assert len(of_stream(chunks[:count])) >= over - 1  # all but the last of them
 
 
 def test_another_window_is_read_from_the_file():
@@ -362,10 +362,10 @@ def test_another_window_is_read_from_the_file():
 
 
 def test_after_minutes_without_the_lead_beats_are_told_again():
-    pieces = np.array_split(SIGNAL, 40)
+    chunks = np.array_split(SIGNAL, 40)
     off = [np.full(RATE, np.nan)] * 150
-    before, after = sum(map(len, pieces[:20])) / RATE, sum(map(len, pieces[:20])) / RATE + 150
-    told = of_stream([*pieces[:20], *off, *pieces[20:]])
-    whole = of_stream(pieces)
+    before, after = sum(map(len, chunks[:20])) / RATE, sum(map(len, chunks[:20])) / RATE + 150
+    told = of_stream([*chunks[:20], *off, *chunks[20:]])
+    whole = of_stream(chunks)
     assert [t for t in told if t < before - 1] == [t for t in whole if t < before - 1]
     assert [t - 150 for t in told if t > after + 10] == pytest.approx([t for t in whole if t > before + 10])

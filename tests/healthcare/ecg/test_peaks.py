@@ -1,4 +1,4 @@
-"""R peaks where they are, whatever the pieces and the rate."""
+"""R peaks where they are, whatever the chunks and the rate."""
 
 import numpy as np
 import pytest
@@ -43,8 +43,8 @@ def test_the_unit_does_not_matter(scale):
 def test_pieces_give_the_peaks_of_the_whole(cuts):
     whole = PeakDetector(RATE).push(SIGNAL)
     detector = PeakDetector(RATE)
-    pieces = np.split(SIGNAL, sorted(cuts))
-    assert [p for piece in pieces for p in detector.push(piece)] == whole
+    chunks = np.split(SIGNAL, sorted(cuts))
+    assert [p for chunk in chunks for p in detector.push(chunk)] == whole
 
 
 def test_a_flat_line_has_no_beats():

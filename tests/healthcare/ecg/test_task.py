@@ -216,5 +216,5 @@ def test_a_fold_leaves_somebody_to_learn_from(tmp_path, monkeypatch):
     names = sorted(p.stem for p in folder.glob("*.hea"))
     monkeypatch.setattr(ecg, "DS1", names[:1])
     monkeypatch.setattr(ecg, "DS2", names[1:])
-    with pytest.raises(InputError, match="nobody to learn from"):
+    with pytest.raises(InputError, match="no patients to learn from"):
         ECG.load(Request(str(folder), fold=names[0]))
