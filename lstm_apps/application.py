@@ -208,8 +208,8 @@ class Application(ABC):
         return {MAIN: keras.Model(model.input, {name: model.output[name] for name in sorted(self.outputs)})}
 
     def parity_inputs_of_graphs(self, features: Any, data: Data, run: ModelFunction) -> dict[str, Arrays]:
-        """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model, for what a decoder reads is
-        what an encoder puts out."""
+        """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model: a decoder reads what
+        an encoder puts out."""
         return {MAIN: self.parity_inputs(features, data)}
 
     def generated(self, features: Any, data: Data, run: ModelFunction, count: int) -> list[list[int]]:
