@@ -1,4 +1,5 @@
-"""From a waveform to what a speech model reads, inside the model's graph."""
+"""From a waveform to the input of a speech model, inside the graph: log-mel spectrogram, SpecAugment,
+scaler."""
 
 from dataclasses import asdict
 
@@ -38,15 +39,19 @@ class LogMel(keras.layers.Layer):
 
 @_register
 class SpecAugment(keras.layers.Layer):
-    """Another speaker, another microphone, and holes, drawn anew for each example in training, of which
-    `share` are changed.
-
-    The bands are stretched by up to `warp` of their number (vocal tract length perturbation, Jaitly &
-    Hinton 2013), a smooth curve of the standard deviation `tilt` is added to every frame, then
-    `masks` stretches of up to `time_mask` steps and as many of up to `band_mask` bands are set to 0, the
-    mean (Park et al. 2019). Otherwise nothing happens.
+    """Augmentation of a spectrogram as another speaker and microphone, with masks; in training only.
 
     (batch, time, bands) -> (batch, time, bands)
+
+    Args:
+        warp: Largest relative change of the band axis (vocal tract length perturbation, Jaitly & Hinton
+            2013).
+        tilt: Standard deviation of a smooth curve over bands that is added to every frame.
+        masks: Number of time masks and of band masks, which set values to 0, the mean (Park et al. 2019).
+        time_mask: Most steps of a time mask.
+        band_mask: Most bands of a band mask.
+        share: Share of the examples that are augmented, 0 to 1.
+        seed: Of the random generator.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class SpecAugment(keras.layers.Layer):
         return x
 
     def _mask(self, x, size, longest):
-        """(batch, size): 0 in one stretch, 1 elsewhere."""
+        """(batch, size): 0 in one interval, 1 elsewhere."""
         steps = ops.cast(ops.arange(size), x.dtype)
         begin = self._uniform(x, 0.0, 1.0) * ops.cast(size, x.dtype)
         inside = (steps >= begin) & (steps < begin + self._uniform(x, 0.0, longest))
