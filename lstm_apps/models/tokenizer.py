@@ -21,8 +21,7 @@ class Tokenizer(tf.Module):
         self._length, self._padding, self._unknown = length, padding, unknown
 
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """(batch,) strings to "tokens", (batch, length) int32; a text without tokens has one unknown
-        token."""
+        """(batch,) strings to "tokens", (batch, length) int32; an empty text is one unknown token."""
         tokens = self._tokenizer.tokenize(text).to_tensor(self._padding, shape=(None, self._length))
         first = tf.maximum(tokens[:, :1], self._unknown)
         return {"tokens": tf.concat([first, tokens[:, 1:]], axis=1)}

@@ -106,8 +106,7 @@ class TextFeatures:
 
     @cached_property
     def processor(self) -> Any:
-        """The vocabulary, a `sentencepiece.SentencePieceProcessor`; an InputError where it cannot be
-        loaded."""
+        """The vocabulary, a `sentencepiece.SentencePieceProcessor`; an InputError if damaged."""
         try:
             import sentencepiece
         except ImportError as error:
@@ -177,8 +176,7 @@ class TextFeatures:
         return tokens
 
     def part_scores(self, run: Callable[[Arrays], Arrays], parts: Sequence[Sequence[int]]) -> np.ndarray:
-        """(parts, 2): log odds of being positive and score of each part; a batch has parts of like
-        lengths."""
+        """(parts, 2): log odds of being positive and score of each part, batched by length."""
         of = np.minimum(np.searchsorted(self.lengths, [len(p) for p in parts]), len(self.lengths) - 1)
         found = np.zeros((len(parts), 2), np.float32)
         for i in np.unique(of).tolist():

@@ -41,16 +41,14 @@ def has_words(text: str) -> bool:
 
 
 def alphabet(normalised: Iterable[str], tokens: Iterable[str]) -> str:
-    """The known characters, sorted: of the vocabulary's `tokens`, and those frequent in normalised training
-    texts."""
+    """The known characters, sorted: of the vocabulary's `tokens`, and those frequent in training texts."""
     count = Counter(c for text in normalised for c in set(text))
     often = {c for c, texts in count.items() if texts >= _KNOWN_FROM}
     return "".join(sorted((often | set("".join(tokens))) - {" ", "▁"}))
 
 
 def unread(normalised: str, known: str | frozenset[str]) -> float:
-    """The share of a normalised text's characters, without spaces, that are not in `known`; 1 of an empty
-    text."""
+    """The share of a normalised text's characters, without spaces, that are not in `known`; 1 if empty."""
     signs = [c for c in normalised if c not in " ▁"]
     return sum(c not in known for c in signs) / len(signs) if signs else 1.0
 

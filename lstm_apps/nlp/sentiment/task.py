@@ -181,9 +181,8 @@ class Sentiment(Application):
 
     def parity_inputs(self, features: TextFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
-        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int)), None)[
-            0
-        ]
+        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
+        return examples.batch(chosen, None)[0]
 
     def preprocessing(self, features: TextFeatures, data: Data):
         try:

@@ -33,8 +33,7 @@ class Recording:
     seconds: float
 
     def read(self, rate: int) -> np.ndarray:
-        """(samples,) float32 at `rate` samples per second, read-only; an InputError if the file cannot be
-        read."""
+        """(samples,) float32 at `rate` samples per second, read-only; an InputError if it cannot be read."""
         try:
             return _decoded(self.file, self.file.stat().st_mtime_ns, rate)
         except OSError as error:

@@ -102,8 +102,7 @@ class KeywordFeatures:
         return int(self.tail * self.rate)
 
     def begin(self, length: int) -> int:
-        """The sample of its clip at which a recording of `length` samples begins; below 0 if it is too
-        long."""
+        """The sample of its clip at which a recording of `length` samples begins; below 0 if too long."""
         return (self.clip - self.tail_samples - length) // 2
 
     def chunks(self, samples: np.ndarray) -> list[np.ndarray]:
@@ -114,8 +113,7 @@ class KeywordFeatures:
         return [samples[s : s + room] for s in range(0, len(samples) - room + room // 2, room // 2)]
 
     def in_clip(self, chunk: np.ndarray) -> np.ndarray:
-        """(clip,) float32 with the chunk (samples,) in the middle, before the tail; a longer one loses its
-        ends."""
+        """(clip,) float32 with the chunk (samples,) in the middle, before the tail; a longer one is cut."""
         begin = self.begin(len(chunk))
         kept = chunk[max(0, -begin) :][: self.clip - self.tail_samples]
         before = max(0, begin)
@@ -197,8 +195,7 @@ class KeywordFeatures:
         }
 
     def no_word(self, samples: np.ndarray) -> str:
-        """Why sound (samples,) is no recording of one word, by rules without the model; "" where it may
-        be."""
+        """Why sound (samples,) is no recording of one word, by rules without the model; else ""."""
         size = self.spectrogram.window
         if not np.ptp(samples):
             return "it is silent"

@@ -246,9 +246,8 @@ class SpeechCommands(Application):
 
     def parity_inputs(self, features: KeywordFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
-        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int)), None)[
-            0
-        ]
+        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
+        return examples.batch(chosen, None)[0]
 
     def output_scale(self, features: KeywordFeatures) -> float:
         return 1.0  # probabilities
