@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from lstm_apps.forecasting.metrics import (
     seasonal_naive_error,
 )
 from lstm_apps.metrics.bootstrap import Scores
+
+if TYPE_CHECKING:
+    import keras
+
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Networks of the ensemble: a few years have some thousand days at most, and one network trained on so few
@@ -143,7 +147,7 @@ class Forecasting(Application):
     def examples(self, features: ForecastFeatures, records: Part) -> "WindowExamples":
         return WindowExamples(features, records, records.origins(features.history, features.horizon))
 
-    def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.models.forecaster import forecaster
 
         return forecaster(
@@ -161,12 +165,12 @@ class Forecasting(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: ForecastFeatures):
+    def loss(self, features: ForecastFeatures) -> Any:
         from lstm_apps.models.forecaster import QuantileLoss
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
 
-    def calibrate(self, model, features: ForecastFeatures, data: Data) -> ForecastFeatures:
+    def calibrate(self, model: "keras.Model", features: ForecastFeatures, data: Data) -> ForecastFeatures:
         examples = self.examples(features, data.validation)
         inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
         members = model.predict(inputs, batch_size=256, verbose=0)["members"]

@@ -1,5 +1,8 @@
 """A quantile forecaster: an LSTM that reads the past and continues over the horizon."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -24,7 +27,7 @@ class SeasonalLags(keras.layers.Layer):
         horizon: Steps of the forecast.
     """
 
-    def __init__(self, seasons, context, horizon, **kwargs):
+    def __init__(self, seasons: Sequence[int], context: int, horizon: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.seasons = tuple(seasons)
         self.context = context
@@ -61,7 +64,7 @@ class SeasonalProfiles(keras.layers.Layer):
         horizon: Steps of the forecast.
     """
 
-    def __init__(self, seasons, horizon, **kwargs):
+    def __init__(self, seasons: Sequence[int], horizon: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.seasons = tuple(seasons)
         self.horizon = horizon
@@ -126,10 +129,16 @@ class CalibratedSpread(keras.layers.Layer):
 class QuantileLoss(keras.losses.Loss):
     """Pinball loss (Koenker & Bassett 1978), averaged over quantiles and members, in units of `scale`.
 
-    Targets (batch, horizon); predictions (batch, horizon, members, quantiles).
+    Targets (batch, horizon); predictions (batch, horizon, members, quantiles); loss (batch, horizon).
+
+    Args:
+        quantiles: Levels, ascending.
+        scale: In the unit of the targets.
     """
 
-    def __init__(self, quantiles, scale=1.0, name="quantile_loss", **kwargs):
+    def __init__(
+        self, quantiles: Sequence[float], scale: float = 1.0, name: str = "quantile_loss", **kwargs: Any
+    ):
         super().__init__(name=name, **kwargs)
         self.quantiles = tuple(quantiles)
         self.scale = scale

@@ -1,7 +1,9 @@
 """From a waveform to the input of a speech model, inside the graph: log-mel spectrogram, SpecAugment,
 scaler."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import keras
 from keras import ops
@@ -20,7 +22,7 @@ class LogMel(keras.layers.Layer):
     `window - hop` samples goes before it.
     """
 
-    def __init__(self, spectrogram: mel.LogMel | dict, **kwargs):
+    def __init__(self, spectrogram: mel.LogMel | dict, **kwargs: Any):
         super().__init__(**kwargs)
         self.spectrogram = spectrogram if isinstance(spectrogram, mel.LogMel) else mel.LogMel(**spectrogram)
 
@@ -55,7 +57,15 @@ class SpecAugment(keras.layers.Layer):
     """
 
     def __init__(
-        self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, share=1.0, seed=None, **kwargs
+        self,
+        warp: float = 0.2,
+        tilt: float = 0.15,
+        masks: int = 2,
+        time_mask: int = 6,
+        band_mask: int = 6,
+        share: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
@@ -107,9 +117,14 @@ class SpecAugment(keras.layers.Layer):
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 
-def log_mel(waveform, spectrogram: mel.LogMel, mean, variance):
-    """(batch, samples) -> (batch, samples // hop, bands), causal, each band with mean 0 and variance 1
-    over the training part."""
+def log_mel(waveform: Any, spectrogram: mel.LogMel, mean: Sequence[float], variance: Sequence[float]) -> Any:
+    """The scaled log-mel spectrogram: (batch, samples) -> (batch, samples // hop, bands), causal.
+
+    Args:
+        waveform: A Keras tensor, -1 to 1.
+        spectrogram: Its parameters.
+        mean, variance: (bands,) over the training part.
+    """
     context = LeftContext(spectrogram.window - spectrogram.hop, name="waveform_context")(waveform)
     frames = LogMel(spectrogram, name="log_mel")(context)
     return keras.layers.Normalization(mean=mean, variance=variance, name="scale")(frames)

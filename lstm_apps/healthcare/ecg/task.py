@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
@@ -33,6 +34,10 @@ from lstm_apps.healthcare.ecg.features import BEATS, BeatFeatures
 from lstm_apps.healthcare.ecg.metrics import CLASSES, METRICS, NONE, SCORED, scores
 from lstm_apps.healthcare.ecg.peaks import PeakDetector
 from lstm_apps.metrics.bootstrap import Scores
+
+if TYPE_CHECKING:
+    import keras
+
 
 Labels = list[np.ndarray]  # of each record (beats,)
 MEMBERS = 3
@@ -148,7 +153,7 @@ class Ecg(Application):
     def examples(self, features: BeatFeatures, records: list[Beats]) -> "BeatExamples":
         return BeatExamples(records)
 
-    def build(self, features: BeatFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: BeatFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.healthcare.ecg.model import beat_classifier
 
         return beat_classifier(
@@ -162,7 +167,7 @@ class Ecg(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: BeatFeatures):
+    def loss(self, features: BeatFeatures) -> Any:
         import keras
 
         return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,6 +41,10 @@ from lstm_apps.healthcare.vitals.metrics import (
 )
 from lstm_apps.healthcare.vitals.readings import NAMES
 from lstm_apps.metrics.bootstrap import Scores
+
+if TYPE_CHECKING:
+    import keras
+
 
 FOLDS = 5
 MEMBERS = 4
@@ -170,7 +174,7 @@ class Vitals(Application):
     def examples(self, features: VitalsFeatures, records: Cohort) -> "HourExamples":
         return HourExamples(features, records)
 
-    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.healthcare.vitals.model import early_warning
 
         # Whether a value was measured stays 0 or 1; hours since are divided by 24.
@@ -185,12 +189,12 @@ class Vitals(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: VitalsFeatures):
+    def loss(self, features: VitalsFeatures) -> Any:
         import keras
 
         return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
 
-    def calibrate(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+    def calibrate(self, model: "keras.Model", features: VitalsFeatures, data: Data) -> VitalsFeatures:
         """Fit the calibration and the alarm threshold on the logits that each member gives for the patients
         that it did not learn from."""
         from scipy.special import expit

@@ -1,6 +1,8 @@
 """A text classifier: bidirectional LSTMs over tokens with attention and max pooling, averaged with a linear
 model of hashed n-grams."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -52,7 +54,7 @@ class HashedNGrams(keras.layers.Layer):
         ValueError: `buckets` is out of range.
     """
 
-    def __init__(self, outputs, longest=3, buckets=2**18, **kwargs):
+    def __init__(self, outputs: int, longest: int = 3, buckets: int = 2**18, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 < buckets <= 2**18:
             raise ValueError(f"buckets is {buckets}, expected 1 to 2**18.")

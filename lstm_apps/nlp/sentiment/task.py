@@ -1,7 +1,8 @@
 """`sentiment`: is a text positive or negative, and how strongly?"""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from lstm_apps.nlp.sentiment import baselines
 from lstm_apps.nlp.sentiment.data import LAYOUT, Sentence, read_sentences
 from lstm_apps.nlp.sentiment.features import PADDING, UNKNOWN, TextFeatures
 from lstm_apps.nlp.sentiment.legibility import without_markup
+
+if TYPE_CHECKING:
+    import keras
+
 
 ACCURACY = Metric("accuracy", "higher", "share of clearly positive or negative sentences classified right")
 CORRELATION = Metric("correlation", "higher", "Pearson's, of the scores of all sentences and those by people")
@@ -105,7 +110,7 @@ class Sentiment(Application):
     def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
         return SentenceExamples(features, records)
 
-    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.nlp.sentiment.model import text_classifier
 
         return text_classifier(
@@ -117,7 +122,7 @@ class Sentiment(Application):
             certainty=CERTAINTY,
         )
 
-    def loss(self, features: TextFeatures):
+    def loss(self, features: TextFeatures) -> Any:
         import keras
 
         return {
@@ -184,7 +189,7 @@ class Sentiment(Application):
         chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
         return examples.batch(chosen, None)[0]
 
-    def preprocessing(self, features: TextFeatures, data: Data):
+    def preprocessing(self, features: TextFeatures, data: Data) -> tuple[Callable[..., Any], Arrays]:
         try:
             from lstm_apps.models.tokenizer import Tokenizer
         except ImportError as error:

@@ -1,5 +1,7 @@
 """Detection of inputs unlike the training examples, which a closed-set classifier cannot give by itself."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -20,7 +22,7 @@ class Familiarity(keras.layers.Layer):
         classes: Number of classes.
     """
 
-    def __init__(self, classes: int, **kwargs):
+    def __init__(self, classes: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.classes = classes
 
@@ -35,7 +37,7 @@ class Familiarity(keras.layers.Layer):
         initializer = keras.initializers.Constant(value)
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False)
 
-    def distances(self, x):
+    def distances(self, x: Any) -> Any:
         """(batch, units) -> (batch, 1): distance to the nearest class mean, about 1 within a class."""
         # Not a matrix product: an integer file would quantize it, and distances would lose too much.
         white = ops.sum(x[:, :, None] * self.whitening, axis=1)  # (batch, units)

@@ -1,5 +1,7 @@
 """A keyword spotter: causal convolutions over a log-mel spectrogram, LSTMs, and a spike where a word ends."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -34,8 +36,8 @@ class SpikeLoss(keras.losses.Loss):
 def spotter(
     *,
     spectrogram: LogMel,
-    mean,
-    variance,
+    mean: Sequence[float],
+    variance: Sequence[float],
     words: int,
     units: int,
     layers: int,

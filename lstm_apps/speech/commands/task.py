@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from lstm_apps.speech.commands import baselines, detection
 from lstm_apps.speech.commands.augment import SPEED, words_in_noise
 from lstm_apps.speech.commands.data import LAYOUT, Recording, list_recordings
 from lstm_apps.speech.commands.features import KeywordFeatures
+
+if TYPE_CHECKING:
+    import keras
+
 
 ACCURACY = Metric("accuracy", "higher", "share of recordings whose word is recognised")
 AS_SPOKEN = Metric(
@@ -143,7 +148,7 @@ class SpeechCommands(Application):
     def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":
         return RecordingExamples(features, records)
 
-    def build(self, features: KeywordFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: KeywordFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.speech.commands.model import spotter
 
         return spotter(
@@ -157,14 +162,14 @@ class SpeechCommands(Application):
             varied=_varied(features),
         )
 
-    def loss(self, features: KeywordFeatures):
+    def loss(self, features: KeywordFeatures) -> Any:
         import keras
 
         from lstm_apps.speech.commands.model import SpikeLoss
 
         return {"logits": SpikeLoss(), "probabilities": keras.losses.SparseCategoricalCrossentropy()}
 
-    def calibrate(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
+    def calibrate(self, model: "keras.Model", features: KeywordFeatures, data: Data) -> KeywordFeatures:
         """Fit familiarity, and the thresholds of recordings and of streams, on validation."""
 
         def run(inputs: Arrays) -> Arrays:
@@ -180,7 +185,7 @@ class SpeechCommands(Application):
         frames = detection.spikes(features, long, run)
         return replace(features, threshold=detection.best_threshold(features, long, frames))
 
-    def _fit_familiarity(self, model, features: KeywordFeatures, data: Data) -> None:
+    def _fit_familiarity(self, model: "keras.Model", features: KeywordFeatures, data: Data) -> None:
         """Fit class means on training words, plain and augmented, and the sigmoid on validation words."""
         import keras
 
