@@ -294,6 +294,6 @@ def test_the_vocabulary_of_a_text_model_comes_out_of_its_files(exported, tmp_pat
             assert "reads no text" in subprocess.run(command, capture_output=True, text=True).stderr
             return
         assert str([8, 16]) in said(*command)
-        pieces = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary)).encode("A good film.")
+        tokens = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary)).encode("A good film.")
         features = from_json(open_engine(path).metadata["features"])
-        assert features.parts("A good film.") == [pieces]
+        assert features.parts("A good film.") == [tokens]

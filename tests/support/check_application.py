@@ -64,7 +64,7 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
     assert app.fit_features(replace(data, validation=None, test=None)) == features
     assert from_json(json.loads(json.dumps(to_json(features)))) == features
 
-    # Training, in one piece or interrupted in its second epoch, comes to the same.
+    # Training, in one piece or interrupted in its second epoch, gives the same.
     tiny = {"data": str(data_path), "epochs": 2, "steps_per_epoch": 2, "units": 6, "batch_size": 8, **chosen}
     config = Config.of(app, "quick", **tiny)
     run = fit(config, folder / name, verbose=0)
@@ -99,7 +99,7 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
         said = subprocess.run(command, input=asked, capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
 
-    # A stream in pieces says what the whole says.
+    # A stream in chunks gives what the whole gives.
     if app.stream_outputs:
         rows = export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None, step=True)
         one = {n: a[:1] for n, a in app.parity_inputs(run.features, data).items()}

@@ -1,5 +1,7 @@
 """A heartbeat classifier: a forward LSTM over beats, one step a beat."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -10,7 +12,15 @@ _LIMIT = 5.0  # standard deviations; larger artefacts would cost int8 its resolu
 
 
 def beat_classifier(
-    *, columns: int, mean, std, log_odds, units: int, layers: int, dropout: float, members: int
+    *,
+    columns: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    log_odds: Sequence[float],
+    units: int,
+    layers: int,
+    dropout: float,
+    members: int,
 ) -> keras.Model:
     """Build the classifier: the mean of `members` networks that are trained side by side.
 
@@ -46,9 +56,9 @@ def beat_classifier(
         )(x)
 
     logits = [member(k) for k in range(1, members + 1)]
-    log_odds = np.array(log_odds, np.float32)
+    added = np.array(log_odds, np.float32)
     outputs = {
-        "classes": ops.mean(ops.stack([ops.softmax(z + log_odds) for z in logits], axis=2), axis=2),
+        "classes": ops.mean(ops.stack([ops.softmax(z + added) for z in logits], axis=2), axis=2),
         "member_logits": ops.stack(logits, axis=2),
     }
     return keras.Model({"beats": beats}, outputs, name="beat_classifier")

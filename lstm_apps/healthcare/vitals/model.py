@@ -1,16 +1,18 @@
 """An early warning model: a forward LSTM over hours, the risk after each."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from lstm_apps.layers import LSTM
 
-_LIMIT = 4.0  # standard deviations beyond which a value says no more
+_LIMIT = 4.0  # standard deviations at which inputs are clipped
 
 
 @keras.saving.register_keras_serializable(package="lstm_apps")
 class PlattScaling(keras.layers.Layer):
-    """Logits to probabilities, sigmoid(slope * logit + shift) (Platt 1999); 1 and 0 until they are set.
+    """Logits to probabilities, sigmoid(slope * logit + shift) (Platt 1999); 1 and 0 before calibration.
     Same shape in and out."""
 
     def build(self, input_shape):
@@ -22,13 +24,28 @@ class PlattScaling(keras.layers.Layer):
 
 
 def early_warning(
-    *, columns: int, mean, std, units: int, layers: int, dropout: float, members: int
+    *,
+    columns: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    units: int,
+    layers: int,
+    dropout: float,
+    members: int,
 ) -> keras.Model:
     """Build the model: the mean of `members` networks that are trained side by side.
 
     Input "hours" (batch, time, columns), in the units of the vital signs: the scaler is in the graph. Output
     "risk" (batch, time, 1), a calibrated probability; for the loss "member_logits" (batch, time, members, 1).
-    Nothing looks ahead.
+    The model is causal.
+
+    Args:
+        columns: Inputs of an hour.
+        mean, std: (columns,) of the scaler.
+        units: Of each LSTM.
+        layers: LSTMs of a member.
+        dropout: Rate, 0 to 1.
+        members: Networks of the ensemble.
     """
     hours = keras.Input((None, columns), name="hours")
     scaled = keras.layers.Normalization(mean=mean, variance=[s**2 for s in std], name="scale")(hours)
