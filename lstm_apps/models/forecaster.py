@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from lstm_apps.layers import LSTM
+from lstm_apps.models import ensemble
+from lstm_apps.models.ensemble import lstms, stacked
 
 _register = keras.saving.register_keras_serializable(package="lstm_apps")
 
@@ -196,9 +197,7 @@ def forecaster(
     calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
 
     def member(number: int):
-        x = steps
-        for i in range(layers):
-            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = lstms(steps, number, units, layers)
         x = keras.layers.Cropping1D((context, 0), name=f"ahead_{number}")(x)  # (batch, horizon, units)
         x = keras.layers.Dropout(dropout)(x)
         x = keras.layers.Concatenate()([x, profiles, calendar_ahead])
@@ -206,7 +205,7 @@ def forecaster(
         x = keras.layers.Dropout(dropout)(x)
         return keras.layers.Dense(len(quantiles), name=f"raw_quantiles_{number}")(x)
 
-    raw = ops.stack([member(k + 1) for k in range(members)], axis=2)
+    raw = stacked(ensemble.members(member, members))
     ordered = OrderedQuantiles(name="ordered")(raw)
     each = keras.layers.Normalization(
         axis=None, mean=mean, variance=std**2, invert=True, dtype="float32", name="unscale"

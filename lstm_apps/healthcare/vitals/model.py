@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from lstm_apps.layers import LSTM
+from lstm_apps.models import ensemble
+from lstm_apps.models.ensemble import lstms, stacked
 
 _LIMIT = 4.0  # standard deviations at which inputs are clipped
 
@@ -53,10 +54,9 @@ def early_warning(
 
     def member(number: int):
         x = keras.layers.SpatialDropout1D(dropout)(scaled)
-        for i in range(layers):
-            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = lstms(x, number, units, layers)
         return keras.layers.Dense(1, name=f"logits_{number}")(keras.layers.Dropout(dropout)(x))
 
-    logits = ops.stack([member(k) for k in range(1, members + 1)], axis=2)
+    logits = stacked(ensemble.members(member, members))
     risk = PlattScaling(dtype="float32", name="calibrated")(ops.mean(logits, axis=2))
     return keras.Model({"hours": hours}, {"risk": risk, "member_logits": logits}, name="early_warning")

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from lstm_apps.layers import LSTM
+from lstm_apps.models import ensemble
 
 _register = keras.saving.register_keras_serializable(package="lstm_apps")
 # Primes of the hash, and the learning rate of n-gram weights relative to all others.
@@ -122,10 +123,8 @@ def text_classifier(
         return log_odds, keras.layers.Dense(1, name=f"score_{number}")(x)
 
     ngrams = HashedNGrams(2, name="ngrams")(tokens)
-    log_odds, scores = (
-        ops.concatenate(list(parts), axis=1)
-        for parts in zip(*map(member, range(1, members + 1)), (ngrams[:, :1], ngrams[:, 1:]), strict=True)
-    )
+    outputs_of_all = [*ensemble.members(member, members), (ngrams[:, :1], ngrams[:, 1:])]
+    log_odds, scores = (ops.concatenate(list(parts), axis=1) for parts in zip(*outputs_of_all, strict=True))
 
     def averaged(outputs):
         networks = ops.mean(outputs[:, :members], axis=1, keepdims=True)
