@@ -21,7 +21,7 @@ from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.features.mel import LogMel
-from lstm_apps.healthcare.ecg.beat_table import SEEN
+from lstm_apps.healthcare.ecg.beat_table import MODEL_COLUMNS
 from lstm_apps.healthcare.ecg.features import BeatFeatures
 from lstm_apps.healthcare.vitals.features import VALUES, VitalsFeatures
 from lstm_apps.nlp.sentiment.features import TextFeatures
@@ -255,7 +255,7 @@ def test_numbers_that_a_model_does_not_hold_are_refused():
     assert as_type("x", np.array([3.0]), np.int32).dtype == np.int32
 
 
-BEATS = BeatFeatures(("N", "S", "V"), (0.0,) * SEEN, (1.0,) * SEEN, (0.0,) * 3)
+BEATS = BeatFeatures(("N", "S", "V"), (0.0,) * MODEL_COLUMNS, (1.0,) * MODEL_COLUMNS, (0.0,) * 3)
 WORDS = KeywordFeatures(
     ("up", "down"), LogMel(8000, 256, 128, 20, 20.0, 4000.0), (0.0,) * 20, (1.0,) * 20, 8064
 )
