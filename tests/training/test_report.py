@@ -131,7 +131,7 @@ def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
     assert titles == [
         "Test part",
         "Loss",
-        "Forecasts against what happened",
+        "Forecasts and measured values",
         "Calibration",
         "Gates of lstm_1_1",
         "Gates of lstm_2_1",
