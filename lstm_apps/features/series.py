@@ -11,6 +11,7 @@ from lstm_apps.errors import InputError
 from lstm_apps.features.frequency import Frequency
 from lstm_apps.features.tables.clock import looks_like_clock_change, to_utc
 from lstm_apps.features.tables.dialect import PLAIN, Dialect
+from lstm_apps.features.tables.exchanged import check_exchanged
 from lstm_apps.features.tables.numbers import parse_numbers, read_numbers
 from lstm_apps.features.tables.several import check_one_series, chosen_rows
 from lstm_apps.features.tables.suspects import warn_suspects
@@ -133,6 +134,8 @@ def _rows(
     dialect = replace(dialect, decimal=dialect.decimal or decimal)
     if dialect.series is None:
         check_one_series(table, times, (time, target))
+    if dialect.dayfirst is not None:
+        check_exchanged(times, time, where)
     rows = np.arange(len(times))
     if (np.diff(times.astype(np.int64)) < 0).sum() > len(times) / 2:
         rows = rows[::-1]
