@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -190,3 +191,40 @@ def test_features_of_files_made_before_have_no_bounds():
     del data["bounds"]
     values = np.array([1.0, 1e9])
     np.testing.assert_array_equal(from_json(data).bounded(values), values)
+
+
+def told_of(values, fitted):
+    times, _ = household(30)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fitted.predict(lambda _: {"quantiles": np.zeros((1, 24, 3))}, {"time": times, "kW": values})
+    return [str(w.message) for w in told if "another unit" in str(w.message)]
+
+
+@pytest.mark.parametrize("offset", [0, 3, 50])
+@pytest.mark.parametrize("bounds", [True, False])
+def test_a_window_in_another_unit_is_told_and_ordinary_drift_is_not(offset, bounds):
+    """The series has a mean of 0, 3 and 50 standard deviations."""
+    _, values = household(30)
+    values = 200 * ((values - values.mean()) / values.std() + offset)
+    _, fitted = features(household(30)[0], values)
+    fitted = fitted if bounds else dataclasses.replace(fitted, bounds=None)
+    factors = (1000, 1 / 1000, *((-1,) if offset > 2 else ()))
+    for factor in factors:
+        [message] = told_of(factor * values, fitted)
+        level, trained = np.median(factor * values[-336:]), fitted.mean
+        assert f"median {level:.4g} and" in message
+        assert f"trained on the mean {trained:.4g} kW" in message
+    for drifted in (values, values + 400, 1.5 * values if offset < 50 else values - 400,
+                    np.where(np.arange(len(values)) % 50, fitted.mean, values)):  # fmt: skip
+        assert told_of(drifted, fitted) == []
+    values[-7] = 1e12  # an outlier is told as one
+    assert not bounds or told_of(values, fitted) == []
+
+
+def test_a_quiet_time_of_rain_is_no_other_unit():
+    values = np.where(np.arange(720) % 24 < 2, 5.0 + np.arange(720) % 7, 0)
+    _, fitted = features(household(30)[0], values)
+    values[:] = 0
+    values[-5] = 0.4
+    assert told_of(values, fitted) == []

@@ -152,3 +152,64 @@ def test_missing_values_of_pandas_are_not_measured():
     values = pd.array([1.0, None, *range(46)], dtype="Float64")
     series = read_series(pd.DataFrame({"t": HOURS, "v": values}), "t", "v")
     assert list(np.flatnonzero(~series.measured)) == [1]
+
+
+def frames():
+    """A frame's column of times or values, and what is read: None for the values 0, 1, 2, ..."""
+    import pandas as pd
+
+    count = np.arange(48.0)
+    lists = pd.Series([[1.0, 2.0]] * 48)
+    periods = pd.period_range("2020-01-01", periods=48, freq="h")
+    spans = pd.to_timedelta(count, unit="h")
+    words = pd.Categorical([str(v) for v in count])
+    return [
+        ("v", spans, "row 1: 'v' is the duration '0 days 00:00:00', expected a number"),
+        ("v", spans.to_numpy(), "row 1: 'v' is the duration '0 nanoseconds', expected a number"),
+        ("v", list(HOURS), "row 1: 'v' is np.datetime64.'2020-01-01"),
+        ("v", count + 1j, "1j"),
+        ("v", list(count + 1j), "1j"),
+        ("v", lists, "row 1: 'v' is .1.0, 2.0."),
+        ("v", [np.array([v]) for v in count], "row 1: 'v' is array"),
+        ("v", np.stack([count, count], 1), "'v' has cells of several values"),
+        ("v", periods, "times"),
+        ("v", pd.Categorical(["low", "high"] * 24), "'low' .24 times., expected a number"),
+        ("v", pd.arrays.SparseArray(count), None),
+        ("v", pd.Categorical(count), None),
+        ("v", words, None),
+        ("t", periods, None),
+        ("t", pd.Series(periods), None),
+        ("t", list(periods), None),
+        ("t", pd.Categorical([str(t) for t in HOURS]), None),
+        ("t", pd.DatetimeIndex(HOURS).tz_localize("UTC").tz_convert("Asia/Tokyo"), None),
+        ("t", spans, "expected a time"),
+        ("t", list(spans.to_numpy()), "expected a time"),
+        ("t", lists, "expected a time"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(21))
+def test_every_type_of_column_is_read_or_a_sentence(case):
+    name, column, message = frames()[case]
+    source = {**table(HOURS), name: column}
+    if message is None:
+        series = read_series(source, "t", "v")
+        assert (series.start, list(series.values)) == (HOURS[0], [*range(48)])
+    else:
+        with pytest.raises(InputError, match=message) as error:
+            read_series(source, "t", "v")
+        assert "\n" not in str(error.value)
+
+
+def test_other_columns_of_one_name_do_no_harm_and_names_of_two_levels_are_refused():
+    import pandas as pd
+
+    frame = pd.DataFrame({"t": HOURS, "v": range(48), "a": ["A", "B"] * 24, "b": ["A", "B"] * 24})
+    frame.columns = ["t", "v", "x", "x"]
+    assert list(read_series(frame, "t", "v").values) == [*range(48)]
+    frame.columns = ["t", "v", "v", "x"]
+    with pytest.raises(InputError, match="2 columns called 'v'"):
+        read_series(frame, "t", "v")
+    frame.columns = pd.MultiIndex.from_product([["t", "v"], ["mean", "max"]])
+    with pytest.raises(InputError, match="names of several levels"):
+        read_series(frame, "t", "v")

@@ -48,6 +48,8 @@ class Times(NamedTuple):
 
 def moment(cell: Any) -> np.datetime64:
     """The time of an object, in UTC if it has a zone; NaT of anything else."""
+    if type(cell).__name__ == "Period":  # of pandas
+        cell = cell.start_time
     if is_missing(cell) or not isinstance(cell, datetime | date | np.datetime64):
         return NEVER
     if isinstance(cell, datetime) and cell.tzinfo is not None:
@@ -157,11 +159,14 @@ def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: 
     if "y" in best and len(best) > 1 and not _one_way(best["y"]):
         del best["y"]
     order, times = next(iter(best.items()))
-    if any(not np.array_equal(times, other, equal_nan=True) for other in best.values()):
-        others = [str(t[0])[:10] for t in best.values()]
+    same = np.all([(times == other) | (np.isnat(times) & np.isnat(other)) for other in best.values()], axis=0)
+    if not same.all():
+        i = int(same.argmin())
+        others = [str(t[i])[:10] for t in best.values()]
         raise InputError(
-            f"{where}: {column!r} of {first!r} may be {' or '.join(others)}, and no row tells: say which by "
-            f"--dayfirst or --no-dayfirst{', or write years of four digits' if 'y' in best else ''}."
+            f"{row(where, i)}: {column!r} of {cells[i]!r} may be {' or '.join(dict.fromkeys(others))}, and no "
+            "other row tells: say which by --dayfirst or --no-dayfirst"
+            f"{', or write years of four digits' if 'y' in best else ''}."
         )
     if order in _FIRST and dialect.dayfirst is None:
         warnings.warn(f"{where}: {column!r} is read {_FIRST[order]}: {first!r} is {times[0]}.", stacklevel=6)

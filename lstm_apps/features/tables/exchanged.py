@@ -27,9 +27,9 @@ def check_exchanged(times: np.ndarray, column: str, where: str) -> None:
     if len(jumps) and 4 * len(_jumps(exchanged)) <= len(jumps):
         i = int(jumps[0]) + 1
         raise InputError(
-            f"{row(where, i)}: {column!r} would be {times[i]}, after {times[i - 1]} in the row above; {len(jumps)} "
-            "rows are out of order so, and hardly any with day and month exchanged where the day is at most 12, "
-            "as a spreadsheet set to another country does it: export the table again with dates as 2020-12-31."
+            f"{row(where, i)}: {column!r} would be {times[i]}, after {times[i - 1]} in the row above; "
+            f"{len(jumps)} row(s) are out of order, and would not be with day and month exchanged where the day is "
+            "at most 12: a spreadsheet has probably done that, export the table again with dates as 2020-12-31."
         )
 
 

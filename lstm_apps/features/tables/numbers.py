@@ -2,9 +2,11 @@
 
 import math
 import re
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,10 @@ from lstm_apps.errors import InputError
 from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.features.tables.where import row
 
+# Cells that numpy would make numbers of.
+_NO_NUMBERS = (
+    bool, np.bool_, complex, np.complexfloating, np.datetime64, timedelta, np.timedelta64, np.ndarray, np.void,
+)  # fmt: skip
 # As pandas has them, and those of statistics offices and weather services.
 _MISSING = {
     "", "?", "-", "--", "---", ".", "..", "...", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>",
@@ -60,6 +66,8 @@ def read_numbers(
     kind = cells.dtype.kind if isinstance(cells, np.ndarray) else "O"
     if kind == "M":
         raise InputError(f"{where}: {column!r} holds times, expected numbers.")
+    if isinstance(cells, np.ndarray) and cells.ndim > 1:
+        raise InputError(f"{where}: {column!r} has cells of several values, expected one number each.")
     if kind in "fiu":
         values = np.array(cells, np.float64)
     else:
@@ -83,7 +91,7 @@ def _number(text: str) -> float | None:
 
 def _from_objects(cells: list, column: str, where: str, dialect: Dialect) -> tuple[np.ndarray, str | None]:
     points = dialect.decimal != "," and _decimal_by_separator(True, where) == "."  # 1.234 is one and decimals
-    if points and not {bool, np.bool_} & set(map(type, cells)):
+    if points and not any(issubclass(kind, (*_NO_NUMBERS, list, tuple)) for kind in set(map(type, cells))):
         try:
             return np.array(cells, object).astype(np.float64), None
         except (ValueError, TypeError):
@@ -99,9 +107,11 @@ def _from_objects(cells: list, column: str, where: str, dialect: Dialect) -> tup
             else:
                 texts.append(text)
                 places.append(i)
-        elif isinstance(cell, bool | np.bool_):
+        elif is_missing(cell):
+            continue
+        elif isinstance(cell, _NO_NUMBERS):
             raise _no_number(row(where, i), column, cell)
-        elif not is_missing(cell):
+        else:
             try:
                 values[i] = float(cell)
             except (ValueError, TypeError, OverflowError) as error:
@@ -137,7 +147,7 @@ def _from_text(
         found = {d: [*map(matches, plain)] for d, matches in _GROUPED.items()}
         best = max(found, key=lambda d: sum(map(bool, found[d])))
         i = next(i for i, matched in enumerate(found[best]) if not matched)
-        raise _no_number(row(where, places[i]), column, texts[i])
+        raise _no_number(row(where, places[i]), column, texts[i], texts.count(texts[i]))
     decimal = fits[0] if dots or commas else None
     if decimal == ",":
         warnings.warn(f"{where}: {column!r} has decimal commas.", stacklevel=5)
@@ -150,7 +160,7 @@ def _from_text(
         values[:] = np.array(plain, object).astype(np.float64)
     except ValueError as error:  # a lone sign
         i = next(i for i, t in enumerate(plain) if _number(t) is None)
-        raise _no_number(row(where, places[i]), column, texts[i]) from error
+        raise _no_number(row(where, places[i]), column, texts[i], texts.count(texts[i])) from error
     return values, decimal
 
 
@@ -163,9 +173,20 @@ def _decimal_by_separator(dots: bool, where: str) -> str | None:
     return "." if separator == "," else None
 
 
-def _no_number(place: str, column: str, cell: Any) -> InputError:
-    cell = cell.item() if isinstance(cell, np.generic) else cell
-    units = (
-        " without a unit" if isinstance(cell, str) and re.search(r"\d\s*[^\d\s]+$|^[^\d\s+-]", cell) else ""
-    )
-    return InputError(f"{place}: {column!r} is {cell!r}, expected a number{units}.")
+def _no_number(place: str, column: str, cell: Any, count: int = 1) -> InputError:
+    """The error of a cell that is no number; `count` of the column are the same."""
+    if isinstance(cell, timedelta | np.timedelta64):
+        return InputError(
+            f"{place}: {column!r} is the duration {str(cell)!r}, expected a number, for instance of hours."
+        )
+    cell = cell.item() if isinstance(cell, np.generic) and not isinstance(cell, np.datetime64) else cell
+    text = cell.strip() if isinstance(cell, str) else ""
+    if text and text[0] not in "#<>" and re.search(r"\d\s*[^\d\s]+$|^[^\d\s+-]+\s*\d", text):
+        return InputError(f"{place}: {column!r} is {cell!r}, expected a number without a unit.")
+    if text and (text[0] in "#<>" or count > 1 or not any(map(str.isdigit, text))):
+        times = f" ({count} times)" if count > 1 else ""
+        return InputError(
+            f"{place}: {column!r} is {cell!r}{times}, expected a number; if it stands for no value, say so: "
+            f"--missing {shlex.quote(text)}."
+        )
+    return InputError(f"{place}: {column!r} is {cell!r}, expected a number.")

@@ -40,7 +40,10 @@ class Table:
         """The cells (rows,): numbers, datetime64 in UTC, or unchanged objects, such as text; an InputError if
         the column is no list."""
         try:
-            return _cells(self._columns[name])
+            column = self._columns[name]
+            if getattr(column, "ndim", 1) == 2 and hasattr(column, "iloc"):  # several of this name
+                column = column.iloc[:, 0]
+            return _cells(column)
         except TypeError as error:
             raise InputError(f"A column of the table is no list: {error}.") from error
 
@@ -105,6 +108,11 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
             f"Expected a CSV path or a table with columns {tuple(names)}, got {type(source).__name__}."
         )
     header = list(source.keys() if isinstance(source, Mapping) else source.columns)
+    if getattr(getattr(source, "columns", None), "nlevels", 1) > 1:
+        raise InputError(
+            f"The table's columns have names of several levels, such as {header[:1]}: give each one name, for "
+            "instance by table.columns = ['_'.join(name) for name in table.columns]."
+        )
     for name in names:
         if header.count(name) > 1:
             raise InputError(
@@ -220,8 +228,12 @@ def _from_excel(path: Path, content: bytes, names: Sequence[str], skip: int) -> 
 def _cells(column: Any) -> np.ndarray:
     if _is_arrow(column):
         return _arrow_cells(column)
+    of_time = getattr(column, "dt", column)  # an index has no `dt`
     if getattr(getattr(column, "dtype", None), "tz", None) is not None:  # of pandas
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        column = of_time.tz_convert("UTC")
+        column = getattr(column, "dt", column).tz_localize(None)
+    elif type(getattr(column, "dtype", None)).__name__ == "PeriodDtype":
+        column = of_time.to_timestamp()
     kind = getattr(getattr(column, "dtype", None), "kind", "O")
     if kind in "Mfiub" and isinstance(getattr(column, "dtype", None), np.dtype):
         return np.asarray(column)

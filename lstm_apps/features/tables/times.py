@@ -12,12 +12,14 @@ from lstm_apps.features.tables.counts import from_numbers
 from lstm_apps.features.tables.dates import NEVER, Times, from_forms, has_offset, has_pandas, moment
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
 from lstm_apps.features.tables.numbers import is_missing
-from lstm_apps.features.tables.where import row
+from lstm_apps.features.tables.where import Where, row
 
 _ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?").fullmatch
 _PLAIN_LENGTHS = {7, 10, 16, 19}  # of ISO 8601 to the month, day, minute, second
 _CLOCK = re.compile(r"\d?\d:\d\d(:\d\d)?").fullmatch
 _ZONE = re.compile(r"\d ?([A-Z]{3,5}|[A-Z][a-z]+/[A-Za-z_]+)$").search
+
+_NO_COUNTS = bool, np.timedelta64  # though subclasses of integers
 
 
 def parse_times(
@@ -84,13 +86,14 @@ def read_times(cells: Sequence[Any] | np.ndarray, column: str, where: str, diale
         texts = [c or "" for c in cells] if type(None) in kinds else cells
         return _from_text(texts, column, where, dialect)
     kinds.discard(type(None))
-    if all(issubclass(k, int | float | np.number) and not issubclass(k, bool) for k in kinds):
+    if all(issubclass(k, int | float | np.integer | np.floating) and k not in _NO_COUNTS for k in kinds):
         return from_numbers(np.array(cells, np.float64), column, where, dialect)
     in_words = [i for i, c in enumerate(cells) if isinstance(c, str) and c.strip()]
     times = np.array([moment(c) for c in cells], "datetime64[s]")
     is_local = all(getattr(c, "tzinfo", None) is None for c in cells)
     if in_words:  # as Excel has what it took for text
-        found = _from_text([cells[i] for i in in_words], column, where, dialect)
+        place = where.only(np.array(in_words)) if isinstance(where, Where) else where
+        found = _from_text([cells[i] for i in in_words], column, place, dialect)
         times[in_words], dialect, is_local = found.values, found.dialect, is_local and found.is_local
     return Times(times, dialect, is_local)
 

@@ -33,8 +33,8 @@ def as_cells(times):
     ("times", "line"),
     [
         (as_text(DAYS), 13),
-        (as_text(DAYS[::-1]), 18),
-        (as_text(HOURS, " %H:%M"), 49),
+        (as_text(DAYS[::-1]), 19),
+        (as_text(HOURS, " %H:%M"), 73),
         (as_cells(DAYS), 13),
     ],
 )
