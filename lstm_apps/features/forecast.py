@@ -167,10 +167,10 @@ class ForecastFeatures:
         if self._is_foreign(bounded):
             unit = f" {self.unit}" if self.unit else ""
             warnings.warn(
-                f"The last {self.history} values of {self.target!r} have the median {np.median(bounded):.4g} and "
-                f"the standard deviation {np.std(bounded):.3g}, but those that the model was trained on the mean "
-                f"{self.mean:.4g}{unit} and the standard deviation {self.std:.3g}{unit}: are they in another unit "
-                "or of another series?",
+                f"The last {self.history} values of {self.target!r} have the median {np.median(bounded):.4g} "
+                f"and the standard deviation {np.std(bounded):.3g}, but those that the model was trained on "
+                f"the mean {self.mean:.4g}{unit} and the standard deviation {self.std:.3g}{unit}: are they "
+                "in another unit or of another series?",
                 stacklevel=2,
             )
         if len(clipped := np.flatnonzero(bounded != values)):
@@ -191,14 +191,14 @@ class ForecastFeatures:
         return {"time": times, **dict(zip(names, quantiles.T, strict=True))}
 
     def _is_foreign(self, values: np.ndarray) -> bool:
-        """Whether the level or the spread of values (history,) is of another kind than the training part's."""
+        """Whether the level or the spread of values (history,) is far from the training part's."""
         middle, usual = float(np.median(values)), float(np.hypot(self.mean, self.std))
         low, high = self.bounds or (self.mean - _FOREIGN * self.std, self.mean + _FOREIGN * self.std)
         opposite = self.mean * middle < 0 and min(abs(self.mean), abs(middle)) > 2 * self.std
         # Of rain or of a house on holiday, most values are far smaller than usual, but not all.
-        small = 0 < np.ptp(values) and _FOREIGN * float(np.abs(values).max()) < usual
+        small = np.ptp(values) > 0 and _FOREIGN * float(np.abs(values).max()) < usual
         large = float(np.std(values)) > _FOREIGN * self.std
-        return not low <= middle <= high or opposite or small or large
+        return bool(not low <= middle <= high or opposite or small or large)
 
     def stream(self, stream: Any) -> Any:
         raise InputError("A forecaster reads its whole history at once: it is not streamed.")

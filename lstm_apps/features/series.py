@@ -16,7 +16,7 @@ from lstm_apps.features.tables.numbers import parse_numbers, read_numbers
 from lstm_apps.features.tables.several import check_one_series, chosen_rows
 from lstm_apps.features.tables.suspects import warn_suspects
 from lstm_apps.features.tables.table import Table, open_table
-from lstm_apps.features.tables.times import holds_clock, no_time, read_times
+from lstm_apps.features.tables.times import holds_clock, holds_fraction, no_time, read_times
 from lstm_apps.features.tables.where import Where, row
 
 # Beyond this share of missing steps, filled values would drown the measured ones.
@@ -145,7 +145,7 @@ def _rows(
         else:
             _warn_lost_hours(times[rows], where.only(rows))
     rows = _in_order(times, rows, where)
-    rows = _once(table, times, values, rows, where)
+    rows = _once(table, time_cells, times, values, rows, where)
     return times[rows], values[rows], where.only(rows), dialect
 
 
@@ -178,11 +178,19 @@ def _in_order(times: np.ndarray, rows: np.ndarray, where: str) -> np.ndarray:
     return rows
 
 
-def _once(table: Table, times: np.ndarray, values: np.ndarray, rows: np.ndarray, where: Where) -> np.ndarray:
+def _once(
+    table: Table, cells: np.ndarray, times: np.ndarray, values: np.ndarray, rows: np.ndarray, where: Where
+) -> np.ndarray:
     """Rows without repeated ones; an InputError where a time has several values."""
     again = np.flatnonzero(np.diff(times[rows].astype(np.int64)) == 0)
     if not len(again):
         return rows
+    for i in again:
+        if cells[rows[i]] != cells[rows[i + 1]] and holds_fraction(cells[[rows[i], rows[i + 1]]]):
+            raise InputError(
+                f"{row(where, rows[i + 1])}: the times {cells[rows[i]]} and {cells[rows[i + 1]]} are in one "
+                "second: steps under a second are not read, average the rows of each second."
+            )
     before, after = values[rows[again]], values[rows[again + 1]]
     other = np.flatnonzero((before != after) & ~(np.isnan(before) & np.isnan(after)))
     if looks_like_clock_change(times[rows[again]]):

@@ -15,7 +15,9 @@ from lstm_apps.features.tables.numbers import is_missing
 from lstm_apps.features.tables.where import row
 
 NEVER = np.datetime64("NaT", "s")
-has_offset = re.compile(r":\d\d(?:[.,]\d+)? ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$").search
+has_offset = re.compile(r"(?::\d\d|T\d{4}|T\d{6})(?:[.,]\d+)? ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$").search
+_WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
+_HALF_DAY = re.compile(r"\b([ap])\. ?m\.", re.IGNORECASE)
 _QUARTER = re.compile(r"(?:(\d{4})[-/. ]?Q([1-4])|Q([1-4])[-/. ]?(\d{4}))", re.IGNORECASE).fullmatch
 _WEEK = re.compile(r"(\d{4})-?W(\d\d)", re.IGNORECASE).fullmatch
 # {0} is the sign between the parts; "" in `_ODD_DATES`.
@@ -69,6 +71,9 @@ def from_forms(cells: list[str], column: str, where: str, dialect: Dialect) -> T
         InputError: Day and month are ambiguous, or some cells have a UTC offset and others none.
     """
     first = next(c for c in cells if c)
+    if _WEEKDAY.search(first) or _HALF_DAY.search(first):
+        cells = [_HALF_DAY.sub(r"\1m", _WEEKDAY.sub("", c)) for c in cells]
+        first = next(c for c in cells if c)
     if _QUARTER(first):
         return Times(_each(cells, _quarter), dialect)
     if _WEEK(first):
@@ -118,7 +123,7 @@ def _by_pandas(cells: list[str], first: str, column: str, where: str, dialect: D
     if offsets.any() and first.endswith(("UTC", "GMT")):
         array = np.array([c.removesuffix("UTC").removesuffix("GMT").rstrip() for c in cells], object)
         first = next(c for c in array if c)
-    if re.match(r"\d{4}-\d", first):
+    if re.match(r"\d{4}-\d|\d{8}T\d{4}", first):
         found = _parsed("ISO8601", array)
         if not np.isnat(found[0]):
             return Times(found, dialect, is_local)
@@ -164,8 +169,8 @@ def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: 
         i = int(same.argmin())
         others = [str(t[i])[:10] for t in best.values()]
         raise InputError(
-            f"{row(where, i)}: {column!r} of {cells[i]!r} may be {' or '.join(dict.fromkeys(others))}, and no "
-            "other row tells: say which by --dayfirst or --no-dayfirst"
+            f"{row(where, i)}: {column!r} of {cells[i]!r} may be {' or '.join(dict.fromkeys(others))}, and "
+            "no other row tells: say which by --dayfirst or --no-dayfirst"
             f"{', or write years of four digits' if 'y' in best else ''}."
         )
     if order in _FIRST and dialect.dayfirst is None:

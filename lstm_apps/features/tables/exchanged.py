@@ -9,8 +9,8 @@ from lstm_apps.features.tables.where import row
 def check_exchanged(times: np.ndarray, column: str, where: str) -> None:
     """Raise an InputError where times are out of order only because day and month are exchanged in some.
 
-    A spreadsheet that expects the month first reads 03/02/2020 as the second of March and leaves 13/02/2020 as
-    text: exchanged are the dates with a day up to 12, and they alone.
+    A spreadsheet that expects the month first reads 03/02/2020 as the second of March and leaves 13/02/2020
+    as text: exchanged are the dates with a day up to 12, and they alone.
 
     Args:
         times: (rows,) datetime64[s], as read.
@@ -28,8 +28,9 @@ def check_exchanged(times: np.ndarray, column: str, where: str) -> None:
         i = int(jumps[0]) + 1
         raise InputError(
             f"{row(where, i)}: {column!r} would be {times[i]}, after {times[i - 1]} in the row above; "
-            f"{len(jumps)} row(s) are out of order, and would not be with day and month exchanged where the day is "
-            "at most 12: a spreadsheet has probably done that, export the table again with dates as 2020-12-31."
+            f"{len(jumps)} row(s) are out of order, and would not be with day and month exchanged where the "
+            "day is at most 12: a spreadsheet has probably done that, export the table again with dates as "
+            "2020-12-31."
         )
 
 

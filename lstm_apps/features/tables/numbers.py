@@ -17,7 +17,8 @@ from lstm_apps.features.tables.where import row
 
 # Cells that numpy would make numbers of.
 _NO_NUMBERS = (
-    bool, np.bool_, complex, np.complexfloating, np.datetime64, timedelta, np.timedelta64, np.ndarray, np.void,
+    bool, np.bool_, complex, np.complexfloating, np.datetime64, timedelta, np.timedelta64, np.ndarray,
+    np.void,
 )  # fmt: skip
 # As pandas has them, and those of statistics offices and weather services.
 _MISSING = {

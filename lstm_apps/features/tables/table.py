@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import warnings
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from lstm_apps.errors import InputError, first_line, near_name
 from lstm_apps.features.raw import is_file
 from lstm_apps.features.tables.delimited import read_delimited
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
+from lstm_apps.features.tables.excel import read_excel
 from lstm_apps.features.tables.numbers import is_missing, parse_numbers
 from lstm_apps.features.tables.times import parse_times
 from lstm_apps.features.tables.where import Where, row
@@ -26,6 +28,19 @@ __all__ = [
     "NEVER", "Table", "column_names", "open_table", "parse_names", "parse_numbers", "parse_times",
     "read_columns", "read_parquet",
 ]  # fmt: skip
+
+# Beginnings of files that are no table this reads, in part text that would pass for one.
+_OTHER_FORMS = {
+    "JSON": rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[\[{\]\"])",
+    "HTML or XML": rb"(?:\xef\xbb\xbf)?\s*<(?:!|\?xml|html|table)",
+    "Feather or Arrow": b"ARROW1|FEA1",
+    "HDF5": b"\x89HDF",
+    "ORC": b"ORC",
+    "a SQLite database": b"SQLite format 3",
+    "a pickle": b"\x80[\x02-\x05]",
+    "a NumPy array": b"\x93NUMPY",
+    "a PDF": b"%PDF-",
+}
 
 
 @dataclass(frozen=True)
@@ -110,8 +125,8 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
     header = list(source.keys() if isinstance(source, Mapping) else source.columns)
     if getattr(getattr(source, "columns", None), "nlevels", 1) > 1:
         raise InputError(
-            f"The table's columns have names of several levels, such as {header[:1]}: give each one name, for "
-            "instance by table.columns = ['_'.join(name) for name in table.columns]."
+            f"The table's columns have names of several levels, such as {header[:1]}: give each one name, "
+            "for instance by table.columns = ['_'.join(name) for name in table.columns]."
         )
     for name in names:
         if header.count(name) > 1:
@@ -151,9 +166,15 @@ def _from_file(path: Path, names: Sequence[str], dialect: Dialect) -> Table:
     if content.startswith(b"PAR1"):
         return _from_parquet(path, content)
     if content.startswith(b"PK\3\4"):
-        return _from_excel(path, content, names, dialect.skip)
+        header, columns, where = read_excel(path, content, names, dialect.skip)
+        return Table(header, where, columns)
     if content.startswith(bytes.fromhex("d0cf11e0a1b11ae1")):
         raise InputError(f"{path} is of an old Excel, or locked by a password: save it as .xlsx or CSV.")
+    if form := next((form for form, starts in _OTHER_FORMS.items() if re.match(starts, content)), None):
+        raise InputError(
+            f"{path} is {form}, which is not read as a table; CSV and other text with separators, Excel "
+            "(.xlsx) and Parquet are: save it as one of these."
+        )
     header, columns, where = read_delimited(path, content, names, dialect.skip)
     return Table(header, where, columns)
 
@@ -188,41 +209,6 @@ def _from_parquet(path: Path, content: bytes) -> Table:
     except (pyarrow.ArrowException, OSError, TypeError) as error:
         raise InputError(f"{path} is no table that can be read: {first_line(error)}") from error
     return Table(table.column_names, Where(str(path)), {n: table[n] for n in table.column_names})
-
-
-def _from_excel(path: Path, content: bytes, names: Sequence[str], skip: int) -> Table:
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise InputError(f"{path}: reading Excel needs openpyxl: {EXTRA}.") from error
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        rows = [list(cells) for cells in sheet.iter_rows(values_only=True)]
-    except Exception as error:  # of a damaged file it raises whatever its parsers do
-        raise InputError(f"{path} is no Excel file that can be read: {first_line(error)}.") from error
-    if len(book.worksheets) > 1:
-        warnings.warn(
-            f"{path}: only the first of {len(book.worksheets)} sheets is read, {sheet.title!r}.", stacklevel=4
-        )
-    lines = [i for i, cells in enumerate(rows) if i >= skip and any(c not in (None, "") for c in cells)]
-    if not lines:
-        raise InputError(f"{path} is empty, expected a row of column names and rows of values.")
-    header = ["" if c is None else str(c).strip() for c in rows[lines[0]]]
-    if names and not set(names) <= set(header):
-        for i in range(min(len(rows), 50)):
-            if set(names) <= {str(c).strip() for c in rows[i]}:
-                raise InputError(
-                    f"{path}: row {i + 1} looks like the header, row {lines[0] + 1} does not: --skip {i}."
-                )
-    for name in names:
-        if header.count(name) > 1:
-            raise InputError(f"{path} has {header.count(name)} columns called {name!r}: rename the others.")
-    below = np.array(lines[1:], np.int64)
-    width = max(len(header), *(len(cells) for cells in rows))
-    full = [rows[i] + [None] * (width - len(rows[i])) for i in below]
-    columns = {name: [cells[place] for cells in full] for place, name in reversed(list(enumerate(header)))}
-    return Table(header, Where.of(str(path), lambda: below + 1, word="row"), columns)
 
 
 def _cells(column: Any) -> np.ndarray:

@@ -16,6 +16,8 @@ from lstm_apps.features.tables.where import Where, row
 
 _ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?").fullmatch
 _PLAIN_LENGTHS = {7, 10, 16, 19}  # of ISO 8601 to the month, day, minute, second
+_FRACTION = re.compile(r"(?::\d\d|T\d{6})[.,]\d*[1-9]|^\d{9,}([.,]\d*)?$").search
+_MIDNIGHT = re.compile(r"(?<=[T ])24:00(?=$|:00$)").search
 _CLOCK = re.compile(r"\d?\d:\d\d(:\d\d)?").fullmatch
 _ZONE = re.compile(r"\d ?([A-Z]{3,5}|[A-Z][a-z]+/[A-Za-z_]+)$").search
 
@@ -74,6 +76,11 @@ def holds_clock(cells: Sequence[Any] | np.ndarray) -> bool:
     )
 
 
+def holds_fraction(cells: np.ndarray) -> bool:
+    """Whether a cell, a time, has decimals of seconds, or is a number."""
+    return any(map(_FRACTION, map(str, cells)))
+
+
 def read_times(cells: Sequence[Any] | np.ndarray, column: str, where: str, dialect: Dialect) -> Times:
     """As `parse_times`, but a cell that is no time is NaT."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
@@ -104,6 +111,11 @@ def _from_text(cells: list[str], column: str, where: str, dialect: Dialect) -> T
         count -= 1
     if not count:
         return Times(np.full(len(cells), NEVER), dialect)
+    late = np.array(["24:00" in c and bool(_MIDNIGHT(c.strip())) for c in cells])
+    if late.any():  # midnight at the end of a day
+        begins = [c.replace("24:00", "00:00") if at else c for c, at in zip(cells, late, strict=True)]
+        times = _from_text(begins, column, where, dialect)
+        return times._replace(values=times.values + late * np.timedelta64(86400, "s"))
     body = cells[:count]
     if (found := _plain_iso(body)) is None and (found := _plain_iso([c.strip() for c in body])) is None:
         body = [c.strip() for c in body]

@@ -6,6 +6,7 @@ import io
 import lzma
 import warnings
 import zipfile
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -25,6 +26,15 @@ def iso(times=HOURS):
 
 def written(form):
     return [t.strftime(form) for t in HOURS.astype(object)]
+
+
+def at_24(form):
+    """Midnight as 24:00 of the day before."""
+    days = [t.strftime(form) if t.hour else (t - timedelta(1)).strftime(form) for t in HOURS.astype(object)]
+    return [
+        d.replace("00:00", "24:00", 1) if h == 0 else d
+        for d, h in zip(days, np.arange(400) % 24, strict=True)
+    ]
 
 
 def text(times=None, values=None, separator=",", header="time{}kw"):
@@ -132,6 +142,14 @@ def test_dialects_are_read_and_what_was_assumed_is_told(tmp_path, content, told)
         ([str(t * 1000) for t in HOURS.astype(int)], "milliseconds since 1970"),
         ([str(t * 10**9) for t in HOURS.astype(int)], "nanoseconds since 1970"),
         ([repr(43845 + i / 24) for i in range(400)], "Excel's days"),
+        (written("%Y%m%dT%H%M%SZ"), ""),
+        (written("%Y%m%dT%H%M"), ""),
+        (written("%a, %d %b %Y %H:%M:%S GMT"), ""),
+        (written("%A, %B %d, %Y %I:%M %p"), ""),
+        ([t.replace("AM", "a.m.").replace("PM", "p. m.") for t in written("%Y-%m-%d %I:%M %p")], ""),
+        (at_24("%Y-%m-%d %H:%M"), ""),
+        (at_24("%Y-%m-%dT%H:%M:%S"), ""),
+        (at_24("%d.%m.%Y %H:%M"), "day first"),
         # Excel leaves midnight out.
         ([t.removesuffix(" 00:00") for t in written("%d.%m.%Y %H:%M")], "day first"),
     ],
@@ -211,9 +229,9 @@ def test_months_quarters_years_and_weeks(tmp_path, times, step, start):
               header="time,clock,kw"), "put it and 'clock' into one column"),
         (text(values=["5 %", *VALUES[1:]]), "line 2: 'kw' is '5 %', expected a number without a unit"),
         (text(values=["12kW", "12kW", *VALUES[2:]]), "expected a number without a unit"),
-        (text(values=[1, "***", "***", *VALUES[3:]]), "line 3: 'kw' is '***' (2 times), expected a number; if "
-         "it stands for no value, say so: --missing '***'"),
-        (text(values=[1, "#DIV/0!", *VALUES[2:]]), "line 3: 'kw' is '#DIV/0!', expected a number; if it stands"),
+        (text(values=[1, "***", "***", *VALUES[3:]]), "line 3: 'kw' is '***' (2 times), expected a number; "
+         "if it stands for no value, say so: --missing '***'"),
+        (text(values=[1, "#DIV/0!", *VALUES[2:]]), "line 3: 'kw' is '#DIV/0!', expected a number; if it"),
         (text(values=[1, "high", *VALUES[2:]]), "--missing high"),
         (text(values=[1, ">99", *VALUES[2:]]), "--missing '>99'"),
         (text(values=[1, "1-2", "1-2", *VALUES[3:]]), "'1-2' (2 times), expected a number; if it"),
@@ -227,6 +245,10 @@ def test_months_quarters_years_and_weeks(tmp_path, times, step, start):
         (text(values=["-Infinity", *VALUES[1:]]), "line 2: 'kw' is infinite"),
         (text(values=["True", *VALUES[1:]]), "line 2: 'kw' is 'True', expected a number"),
         (text().replace("2020-01-15 04:00:00", "2020-01-15 03:00:00", 1), "line 6: 1 repeated time(s)"),
+        (text().replace("04:00:00", "24:30:00", 1), "line 6: 'time' is '2020-01-15 24:30:00', expected"),
+        (text([f"2020-01-01 00:00:{i / 2:04}" for i in range(90)], VALUES[:90]), "line 3: the times "
+         "2020-01-01 00:00:00.0 and 2020-01-01 00:00:00.5 are in one second: steps under a second are not read"),
+        (text([1583020800000 + 500 * i for i in range(90)], [1] * 90), "steps under a second are not read"),
         (text(["7" * 25] * 400), "a number that is no time"),
     ],
 )  # fmt: skip
@@ -365,3 +387,37 @@ def test_without_the_extra_plain_csv_alone_is_read(tmp_path, monkeypatch, name, 
     same(read(tmp_path, text() + "Total,5\n")[0])
     with pytest.raises(InputError, match=r"pip install 'lstm-apps\[tables\]'"):
         read(tmp_path, content, name)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        ('[{"time": "2020-01-15", "kw": 1}]', "JSON"),
+        (' {"time": {"0": 1, "1": 2}, "kw": {"0": 1}}', "JSON"),
+        ('{"time": 1, "kw": 2}\n{"time": 2, "kw": 3}\n', "JSON"),
+        (b"ARROW1\0\0" + bytes(99), "Feather"),
+        ("<!DOCTYPE html><table><tr><td>time,kw</td></tr></table>", "HTML"),
+        (b"\x89HDF\r\n" + bytes(99), "HDF5"),
+    ],
+)
+def test_other_forms_of_files_are_named_and_what_is_read(tmp_path, content, form):
+    with pytest.raises(InputError, match=f"is {form}.*; CSV .*, Excel .* and Parquet are: save it as"):
+        read(tmp_path, content)
+
+
+def test_the_first_visible_sheet_with_cells_is_read(tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["time", "kw"])
+    book.active.append(["old", 5])
+    book.active.sheet_state = "hidden"
+    book.create_sheet("Cover").append([None, ""])
+    sheet = book.create_sheet("Meter")
+    for row in (["time", "kw"], *zip(HOURS.astype(object), VALUES, strict=True)):
+        sheet.append(list(row))
+    book.create_sheet("Later").append(["time", "kw"])
+    book.active = 2
+    book.save(tmp_path / "a.xlsx")
+    with pytest.warns(UserWarning, match="of 4 sheets only 'Meter' is read"):
+        same(read_series(tmp_path / "a.xlsx", "time", "kw"))
