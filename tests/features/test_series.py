@@ -171,7 +171,7 @@ def frames():
         ("v", list(count + 1j), "1j"),
         ("v", lists, "row 1: 'v' is .1.0, 2.0."),
         ("v", [np.array([v]) for v in count], "row 1: 'v' is array"),
-        ("v", np.stack([count, count], 1), "'v' has cells of several values"),
+        ("v", np.stack([count, count], 1), "'v' has the shape .48, 2., expected one"),
         ("v", periods, "times"),
         ("v", pd.Categorical(["low", "high"] * 24), "'low' .24 times., expected a number"),
         ("v", pd.arrays.SparseArray(count), None),
@@ -183,12 +183,15 @@ def frames():
         ("t", pd.Categorical([str(t) for t in HOURS]), None),
         ("t", pd.DatetimeIndex(HOURS).tz_localize("UTC").tz_convert("Asia/Tokyo"), None),
         ("t", spans, "expected a time"),
+        ("t", spans.to_numpy(), "row 1: 't' is 0 nanoseconds|expected a time"),
+        ("t", np.stack([HOURS, HOURS], 1), "'t' has the shape"),
+        ("v", np.array(5.0), "'v' has the shape .., expected one value a row"),
         ("t", list(spans.to_numpy()), "expected a time"),
         ("t", lists, "expected a time"),
     ]
 
 
-@pytest.mark.parametrize("case", range(21))
+@pytest.mark.parametrize("case", range(24))
 def test_every_type_of_column_is_read_or_a_sentence(case):
     name, column, message = frames()[case]
     source = {**table(HOURS), name: column}
@@ -199,6 +202,33 @@ def test_every_type_of_column_is_read_or_a_sentence(case):
         with pytest.raises(InputError, match=message) as error:
             read_series(source, "t", "v")
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_periods_and_durations_in_parquet_are_no_numbers(tmp_path, registered):
+    import pandas as pd
+    import pyarrow
+    import pyarrow.parquet
+
+    periods = pd.Series(pd.period_range("2020-01-01", periods=48, freq="h"))
+    spans = pd.Series(pd.to_timedelta(np.arange(48), unit="h"))
+    for i, frame in enumerate(
+        [{"t": periods, "v": range(48)}, {"t": HOURS, "v": periods}, {"t": HOURS, "v": spans}]
+    ):
+        pd.DataFrame(frame).to_parquet(tmp_path / f"{i}.parquet")
+    if not registered:  # as where nothing has written Parquet before
+        pyarrow.unregister_extension_type("pandas.period")
+    try:
+        series = read_series(tmp_path / "0.parquet", "t", "v")
+        assert (series.start, str(series.frequency)) == (HOURS[0], "1h")
+        for name, message in (("1", "'v' holds times"), ("2", "'v' is the duration")):
+            with pytest.raises(InputError, match=message):
+                read_series(tmp_path / f"{name}.parquet", "t", "v")
+    finally:
+        if not registered:
+            from pandas.core.arrays.arrow.extension_types import ArrowPeriodType
+
+            pyarrow.register_extension_type(ArrowPeriodType("D"))
 
 
 def test_other_columns_of_one_name_do_no_harm_and_names_of_two_levels_are_refused():

@@ -67,8 +67,6 @@ def read_numbers(
     kind = cells.dtype.kind if isinstance(cells, np.ndarray) else "O"
     if kind == "M":
         raise InputError(f"{where}: {column!r} holds times, expected numbers.")
-    if isinstance(cells, np.ndarray) and cells.ndim > 1:
-        raise InputError(f"{where}: {column!r} has cells of several values, expected one number each.")
     if kind in "fiu":
         values = np.array(cells, np.float64)
     else:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import warnings
@@ -58,9 +59,12 @@ class Table:
             column = self._columns[name]
             if getattr(column, "ndim", 1) == 2 and hasattr(column, "iloc"):  # several of this name
                 column = column.iloc[:, 0]
-            return _cells(column)
+            cells = _cells(column)
         except TypeError as error:
             raise InputError(f"A column of the table is no list: {error}.") from error
+        if cells.ndim != 1:
+            raise InputError(f"{self.where}: {name!r} has the shape {cells.shape}, expected one value a row.")
+        return cells
 
     def is_utc(self, name: str) -> bool:
         """Whether a column's type has a time zone: its cells are then in UTC."""
@@ -122,7 +126,10 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
         raise InputError(
             f"Expected a CSV path or a table with columns {tuple(names)}, got {type(source).__name__}."
         )
-    header = list(source.keys() if isinstance(source, Mapping) else source.columns)
+    # Of pyarrow, `columns` are the arrays.
+    header = list(
+        source.keys() if isinstance(source, Mapping) else getattr(source, "column_names", source.columns)
+    )
     if getattr(getattr(source, "columns", None), "nlevels", 1) > 1:
         raise InputError(
             f"The table's columns have names of several levels, such as {header[:1]}: give each one name, "
@@ -208,7 +215,20 @@ def _from_parquet(path: Path, content: bytes) -> Table:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
     except (pyarrow.ArrowException, OSError, TypeError) as error:
         raise InputError(f"{path} is no table that can be read: {first_line(error)}") from error
-    return Table(table.column_names, Where(str(path)), {n: table[n] for n in table.column_names})
+    return Table(table.column_names, Where(str(path)), {f.name: _without_periods(f, table[f.name]) for f in table.schema})
+
+
+def _without_periods(field: Any, column: Any) -> Any:
+    """A column of a Parquet file; pandas' periods, which it stores as numbers, are periods again."""
+    said = field.metadata or {}
+    name = getattr(field.type, "extension_name", said.get(b"ARROW:extension:name", b"").decode())
+    if name != "pandas.period":
+        return column
+    import pandas
+
+    step = getattr(field.type, "freq", None) or json.loads(said[b"ARROW:extension:metadata"])["freq"]
+    counts = column.cast("int64").fill_null(NEVER).to_numpy()
+    return pandas.PeriodIndex(pandas.arrays.PeriodArray(counts, dtype=pandas.PeriodDtype(step)))
 
 
 def _cells(column: Any) -> np.ndarray:

@@ -87,7 +87,8 @@ def read_times(cells: Sequence[Any] | np.ndarray, column: str, where: str, diale
         return Times(cells.astype("datetime64[s]"), dialect)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
         return from_numbers(cells, column, where, dialect)
-    cells = cells.tolist() if isinstance(cells, np.ndarray) else list(cells)
+    # As numbers durations would pass for counts.
+    cells = cells.tolist() if isinstance(cells, np.ndarray) and cells.dtype.kind != "m" else list(cells)
     kinds = set(map(type, cells))
     if kinds <= {str, type(None)}:
         texts = [c or "" for c in cells] if type(None) in kinds else cells
