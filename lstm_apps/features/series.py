@@ -101,18 +101,20 @@ def _advice(table: Table, name: str, time: str, target: str) -> str:
     """What to do about a missing column, with the candidates."""
     if name == time:
         return "Name the column of times: --time NAME."
-    numeric = [c for c in table.header if c != time and _is_numeric(table.column(c)[:100])]
+    numeric = [c for c in table.header if c != time and _is_numeric(table, c)]
     if len(numeric) > 1:
         names = ", ".join(map(str, numeric))
         return f"Several columns hold numbers: {names}. Name the one to forecast: --target NAME."
     return f"Name the column to forecast: --target {shlex.quote(str(numeric[0])) if numeric else 'NAME'}."
 
 
-def _is_numeric(cells: np.ndarray) -> bool:
+def _is_numeric(table: Table, name: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return bool(np.isfinite(parse_numbers(cells, "", "", Dialect(decimal="."))).any())
+            return bool(
+                np.isfinite(parse_numbers(table.column(name)[:100], "", "", Dialect(decimal="."))).any()
+            )
         except InputError:
             return False
 

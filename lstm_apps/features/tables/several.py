@@ -71,7 +71,12 @@ def check_one_series(table: Table, times: np.ndarray, used: tuple[str, ...]) -> 
     for column in table.header:
         if column in used or not isinstance(column, str) or not column:
             continue
-        cells = table.column(column)[: len(times)]
+        try:
+            cells = table.column(column)[: len(times)]
+        except InputError:
+            continue  # no list, and not needed
+        if len(cells) < len(times):
+            continue
         codes, names = _codes(column, cells)
         if not 1 < len(names) <= len(times) // 2:
             continue
@@ -98,7 +103,10 @@ def _codes(column: str, cells: np.ndarray) -> tuple[np.ndarray, list]:
     if not is_id and not (isinstance(first, str) and first.strip()[:1].isalpha()):
         return none  # numbers, dates, signs
     names: dict = {}
-    codes = np.array([names.setdefault(c, len(names)) for c in cells.tolist()], np.int64)
+    try:
+        codes = np.array([names.setdefault(c, len(names)) for c in cells.tolist()], np.int64)
+    except TypeError:  # of lists, which name nothing
+        return none
     if any(is_missing(n) for n in names) or all(isinstance(n, str) and _CALENDAR(n.strip()) for n in names):
         return none
     return codes, list(names)

@@ -61,7 +61,7 @@ class Table:
                 column = column.iloc[:, 0]
             cells = _cells(column)
         except TypeError as error:
-            raise InputError(f"A column of the table is no list: {error}.") from error
+            raise InputError(f"{self.where}: {name!r} is no list: {error}.") from error
         if cells.ndim != 1:
             raise InputError(f"{self.where}: {name!r} has the shape {cells.shape}, expected one value a row.")
         return cells
@@ -215,7 +215,11 @@ def _from_parquet(path: Path, content: bytes) -> Table:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
     except (pyarrow.ArrowException, OSError, TypeError) as error:
         raise InputError(f"{path} is no table that can be read: {first_line(error)}") from error
-    return Table(table.column_names, Where(str(path)), {f.name: _without_periods(f, table[f.name]) for f in table.schema})
+    return Table(
+        table.column_names,
+        Where(str(path)),
+        {f.name: _without_periods(f, table[f.name]) for f in table.schema},
+    )
 
 
 def _without_periods(field: Any, column: Any) -> Any:

@@ -71,3 +71,13 @@ def test_what_looks_like_a_name_may_be_none():
 )
 def test_other_columns_are_no_names(other):
     assert len(read_series({"t": HOURS, "v": np.arange(100), "other": other}, "t", "v")) == 100
+
+
+@pytest.mark.parametrize(
+    "other", [5.0, None, [[1], [2]] * 100, [["a"]] * 200, np.zeros((200, 2)), ["A", "B"]]
+)
+def test_other_columns_that_are_no_columns_do_no_harm(other):
+    times = np.datetime64("2020-01-01T00", "s") + np.arange(200) * np.timedelta64(3600, "s")
+    assert len(read_series({"t": times, "v": range(200), "site id": other}, "t", "v")) == 200
+    with pytest.raises(InputError, match="--target v"):
+        read_series({"t": times, "v": range(200), "site id": other}, "t", "w")
