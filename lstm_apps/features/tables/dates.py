@@ -64,6 +64,14 @@ def moment(cell: Any) -> np.datetime64:
     return np.datetime64(cell, "s")
 
 
+def begins_of_periods(counts: np.ndarray, step: str) -> np.ndarray:
+    """Where pandas' periods begin, datetime64[s] (rows,), from its counts (rows,) of steps since 1970."""
+    import pandas
+
+    periods = pandas.arrays.PeriodArray(counts, dtype=pandas.PeriodDtype(step))
+    return pandas.PeriodIndex(periods).to_timestamp().to_numpy().astype("datetime64[s]")
+
+
 def from_forms(cells: list[str], column: str, where: str, dialect: Dialect) -> Times:
     """Times (cells,) of text that is neither plain ISO 8601 nor all numbers; NaT where there is none.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, first_line, near_name
 from lstm_apps.features.raw import is_file
+from lstm_apps.features.tables.dates import begins_of_periods
 from lstm_apps.features.tables.delimited import read_delimited
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
 from lstm_apps.features.tables.excel import read_excel
@@ -223,16 +224,14 @@ def _from_parquet(path: Path, content: bytes) -> Table:
 
 
 def _without_periods(field: Any, column: Any) -> Any:
-    """A column of a Parquet file; pandas' periods, which it stores as numbers, are periods again."""
+    """A column of a Parquet file; pandas' periods, which it stores as numbers, are times again."""
     said = field.metadata or {}
     name = getattr(field.type, "extension_name", said.get(b"ARROW:extension:name", b"").decode())
     if name != "pandas.period":
         return column
-    import pandas
-
     step = getattr(field.type, "freq", None) or json.loads(said[b"ARROW:extension:metadata"])["freq"]
     counts = column.cast("int64").fill_null(NEVER).to_numpy()
-    return pandas.PeriodIndex(pandas.arrays.PeriodArray(counts, dtype=pandas.PeriodDtype(step)))
+    return begins_of_periods(counts, step)
 
 
 def _cells(column: Any) -> np.ndarray:
