@@ -18,6 +18,7 @@ from lstm_apps.errors import InputError, first_line, near_name
 from lstm_apps.features.raw import is_file
 from lstm_apps.features.tables.delimited import read_delimited
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
+from lstm_apps.features.tables.frame import is_frame, with_index
 from lstm_apps.features.tables.numbers import is_missing, parse_numbers
 from lstm_apps.features.tables.times import parse_times
 from lstm_apps.features.tables.where import Where, row
@@ -104,6 +105,8 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
         raise InputError(
             f"Expected a CSV path or a table with columns {tuple(names)}, got {type(source).__name__}."
         )
+    if is_frame(source) and not set(names) <= set(source.columns):
+        source = with_index(source)
     header = list(source.keys() if isinstance(source, Mapping) else source.columns)
     for name in names:
         if header.count(name) > 1:
