@@ -100,7 +100,7 @@ class Reverser(Application):
 
     def load(self, request):
         words = json.loads(Path(request.path).read_text())
-        parts = words[:-120], words[-120:-60], words[-60:]
+        parts = words[:-60], words[-60:-30], words[-30:]
         return Data(*parts, provenance={"source": "words", "sha256": "0" * 64})
 
     def fit_features(self, data):
