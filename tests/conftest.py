@@ -82,7 +82,9 @@ def trained(made_once, tmp_path_factory):
             evaluate(run, data, model_function(run, model), progress=lambda _: None)
             export_run(run, data, model, formats, progress=lambda _: None)
 
-        return RunFolder(shutil.copytree(made_once(name, fill) / "run", tmp_path_factory.mktemp(name) / "run"))
+        return RunFolder(
+            shutil.copytree(made_once(name, fill) / "run", tmp_path_factory.mktemp(name) / "run")
+        )
 
     return copy_of
 

@@ -28,7 +28,8 @@ from lstm_apps.application import Request
 from lstm_apps.data.sources.synthetic_hearts import write_records
 from lstm_apps.features import from_json
 from lstm_apps.layers import LSTM
-from lstm_apps.runtime.engines import Stream, is_step, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream, is_step
 from training.run_folder import with_outputs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

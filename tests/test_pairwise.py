@@ -13,7 +13,9 @@ def test_every_pair_and_every_value_is_kept(sizes, seed):
     rows = [row for row in grid if seed.random() < 0.8]  # some combinations there are not
     kept = [rows[i] for i in sorted(pairwise(rows))]
     for few in (1, 2):
-        expected, found = ({c for row in part for c in combinations(row.items(), few)} for part in (rows, kept))
+        expected, found = (
+            {c for row in part for c in combinations(row.items(), few)} for part in (rows, kept)
+        )
         assert found == expected
 
 

@@ -12,7 +12,8 @@ from export import benchmark, browser
 from lstm_apps.errors import ModelFileError
 from lstm_apps.layers import LSTM
 from lstm_apps.metrics.bootstrap import Estimate
-from lstm_apps.runtime.engines import Stream, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream
 
 
 def model(**arguments) -> keras.Model:

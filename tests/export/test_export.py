@@ -14,7 +14,8 @@ import export
 from export import benchmark
 from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM
-from lstm_apps.runtime.engines import Stream, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream
 
 MODELS = {
     "last": lambda: sequential(LSTM(5)),

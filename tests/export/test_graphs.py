@@ -24,7 +24,9 @@ def run(made_once, trained):
     """A reverser, trained for a moment, and its files."""
     registry._APPLICATIONS["reverser"] = "reverser:REVERSER"
     registry._FEATURES["words"] = "reverser:WordFeatures"
-    words = made_once("words", lambda folder: (folder / "words.json").write_text(json.dumps(reverser.words())))
+    words = made_once(
+        "words", lambda folder: (folder / "words.json").write_text(json.dumps(reverser.words()))
+    )
     config = Config.of(reverser.REVERSER, "quick", data=str(words / "words.json"), units=24)
     yield trained("reverser", config, ["onnx", "tflite"])
     del registry._APPLICATIONS["reverser"], registry._FEATURES["words"]

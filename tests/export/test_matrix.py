@@ -12,7 +12,8 @@ import pytest
 import export
 from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM
-from lstm_apps.runtime.engines import Stream, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream
 
 FORMATS = {
     "onnx": (export.to_onnx, "m.onnx", "LSTM"),

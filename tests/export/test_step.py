@@ -8,7 +8,8 @@ from small_models import each_form, sequential
 import export
 from lstm_apps.errors import InputError
 from lstm_apps.layers import LSTM, LeftContext
-from lstm_apps.runtime.engines import Stream, open_engine
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.stream import Stream
 
 K = keras.layers
 X = np.random.default_rng(0).normal(size=(2, 12, 4)).astype("float32")

@@ -21,12 +21,15 @@ from lstm_apps import runtime
 from lstm_apps.errors import InputError, ModelFileError
 from lstm_apps.features import from_json, to_json
 from lstm_apps.features.mel import LogMel
-from lstm_apps.healthcare.ecg.beat_table import SEEN
+from lstm_apps.healthcare.ecg.beat_table import MODEL_COLUMNS
 from lstm_apps.healthcare.ecg.features import BeatFeatures
 from lstm_apps.healthcare.vitals.features import VALUES, VitalsFeatures
 from lstm_apps.nlp.sentiment.features import TextFeatures
-from lstm_apps.runtime.engines import METADATA_KEY, Stream, as_type, check_inputs, open_engine
+from lstm_apps.runtime import metadata as file_metadata
+from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.inputs import as_type, check_inputs
 from lstm_apps.runtime.seal import check_seal, sealed
+from lstm_apps.runtime.stream import Stream
 from lstm_apps.speech.commands.features import KeywordFeatures
 
 FILES = ["model.onnx", "model.tflite"]
@@ -255,7 +258,7 @@ def test_numbers_that_a_model_does_not_hold_are_refused():
     assert as_type("x", np.array([3.0]), np.int32).dtype == np.int32
 
 
-BEATS = BeatFeatures(("N", "S", "V"), (0.0,) * SEEN, (1.0,) * SEEN, (0.0,) * 3)
+BEATS = BeatFeatures(("N", "S", "V"), (0.0,) * MODEL_COLUMNS, (1.0,) * MODEL_COLUMNS, (0.0,) * 3)
 WORDS = KeywordFeatures(
     ("up", "down"), LogMel(8000, 256, 128, 20, 20.0, 4000.0), (0.0,) * 20, (1.0,) * 20, 8064
 )
@@ -309,7 +312,7 @@ def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
     content = (small_run.folder / "model.onnx").read_bytes()
     metadata = open_engine(small_run.folder / "model.onnx").metadata
     change(metadata)
-    content = export_onnx.with_metadata(content, METADATA_KEY, json.dumps(metadata))
+    content = export_onnx.with_metadata(content, file_metadata.KEY, json.dumps(metadata))
     (tmp_path / "m.onnx").write_bytes(sealed(content))
     with pytest.raises(ModelFileError, match="damaged"):
         runtime.load(tmp_path / "m.onnx")
