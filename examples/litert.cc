@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   if (!interpreter || interpreter->AllocateTensors() != kTfLiteOk) return 1;
   for (int tensor : interpreter->inputs()) {
     const size_t bytes = interpreter->tensor(tensor)->bytes;
-    if (interpreter->tensor(tensor)->type == kTfLiteInt32) {  // numbers of pieces
+    if (interpreter->tensor(tensor)->type == kTfLiteInt32) {  // token numbers
       std::fill_n(interpreter->typed_tensor<int32_t>(tensor), bytes / sizeof(int32_t), 1);
     } else {
       std::fill_n(interpreter->typed_tensor<float>(tensor), bytes / sizeof(float), 0.5f);

@@ -29,7 +29,7 @@ export function metadata(bytes) {
   return {};
 }
 
-// Inputs for a file's session: what a state begins with is 0, numbers of pieces are 1, all else is 0.5. An
+// Inputs for a file's session: what a state begins with is 0, token numbers are 1, all else is 0.5. An
 // axis with a name in place of a size is open: the first is the batch, another the time.
 export function inputs(ort, session, { info = {} }) {
   const found = {};

@@ -35,4 +35,4 @@ if "sentencepiece" not in features:
     raise SystemExit(f"{sys.argv[1]} reads no text: it has no vocabulary.")
 with open(sys.argv[2], "wb") as file:
     print(file.write(base64.b64decode(features["sentencepiece"])), "bytes")
-print("lengths in pieces, of which a text is padded to the next:", features["lengths"])
+print("lengths in tokens, of which a text is padded to the next:", features["lengths"])

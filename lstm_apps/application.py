@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -47,8 +47,7 @@ class Data:
     validation: Any
     test: Any
     provenance: dict[str, Any]  # for people: source, licence, citation, sizes, bounds of the split
-    # What fitted baselines say of the test part, by name, once they were asked: fitting takes a while.
-    baselines: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    settings: Any = None  # what `Application.fit_features` must know of how they were loaded
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,15 @@ class Request:
     step: str | None = None  # resample a time series to this step
     fold: str | None = None  # which part to test on instead of the usual one, see `Application.folds`
     dialect: Dialect = PLAIN  # how the user's table is written, where it must be said
+
+
+class Fold(NamedTuple):
+    """What cross-validation has of one fold."""
+
+    features: Any
+    data: Data
+    run: ModelFunction  # the model
+    baselines: Mapping[str, Any]  # of each the predictions for the test part
 
 
 @dataclass(frozen=True)
@@ -164,20 +172,28 @@ class Application(ABC):
         return {}
 
     @abstractmethod
-    def score_baselines(self, features: Any, data: Data) -> Iterator[tuple[str, Scores]]:
-        """Every baseline, one by one because some take a while: name and scores on the test part. A
-        metric that means nothing for a baseline is left out."""
+    def baseline_predictions(self, features: Any, data: Data) -> Iterator[tuple[str, Any]]:
+        """What every baseline says of the test part, by name, one by one because fitting takes a while."""
 
-    def score_folds(self, folds: Sequence[tuple[Any, Data, ModelFunction]]) -> Iterator[tuple[str, Scores]]:
+    @abstractmethod
+    def score_baseline(self, features: Any, data: Data, name: str, predictions: Any) -> Scores:
+        """The metrics of a baseline from its predictions. One that means nothing for it is left out."""
+
+    def score_baselines(self, features: Any, data: Data) -> Iterator[tuple[str, Scores]]:
+        """Every baseline: name and scores on the test part."""
+        for name, predictions in self.baseline_predictions(features, data):
+            yield name, self.score_baseline(features, data, name, predictions)
+
+    def score_folds(self, folds: Sequence[Fold]) -> Iterator[tuple[str, Scores]]:
         """Of cross-validation, the scores of all folds' test parts pooled: of `MODEL`, then of every
-        baseline. `folds` are the features, the data and the model of each. By default there are none."""
+        baseline. By default there are none."""
         yield from ()
 
     @abstractmethod
     def plots(self, features: Any, data: Data, run: ModelFunction) -> list[Plot]:
         """What a person should see of the model's answers on the test part."""
 
-    def plots_of_folds(self, folds: Sequence[tuple[Any, Data, ModelFunction]]) -> list[Plot]:
+    def plots_of_folds(self, folds: Sequence[Fold]) -> list[Plot]:
         """As `plots`, of the folds of cross-validation taken pooled. By default there are none."""
         return []
 
@@ -208,8 +224,8 @@ class Application(ABC):
         return {MAIN: keras.Model(model.input, {name: model.output[name] for name in sorted(self.outputs)})}
 
     def parity_inputs_of_graphs(self, features: Any, data: Data, run: ModelFunction) -> dict[str, Arrays]:
-        """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model, for what a decoder reads is
-        what an encoder puts out."""
+        """Of each graph a few real inputs, as `parity_inputs`. `run` is the Keras model: a decoder reads what
+        an encoder puts out."""
         return {MAIN: self.parity_inputs(features, data)}
 
     def generated(self, features: Any, data: Data, run: ModelFunction, count: int) -> list[list[int]]:

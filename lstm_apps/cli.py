@@ -1,7 +1,6 @@
 """The commands of `lstm-apps`. Each is a few lines over `training`, `export` and `runtime`."""
 
 import json
-import math
 import shlex
 import time
 from collections.abc import Iterator
@@ -14,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lstm_apps import __version__, pipeline, registry, runtime, startup
+from lstm_apps import __version__, answers, pipeline, registry, runtime, startup
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from lstm_apps.features.options import parsed
 from lstm_apps.features.raw import is_file, is_folder
+from lstm_apps.features.sound import Sound
 from lstm_apps.features.tables.dialect import OPTIONS
 from lstm_apps.terminal import (
-    answer_table,
     benchmark_table,
     exports_table,
     folds_table,
@@ -280,6 +279,9 @@ def predict(
         str, typer.Argument(metavar="INPUT", help="What the application takes: a file, a folder, a text.")
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write the answer: .json, .csv, .txt; sound as .wav.")
+    ] = None,
 ) -> None:
     """What an exported file answers. An application may have options of its own: --name VALUE."""
     model = runtime.load(file)
@@ -291,12 +293,17 @@ def predict(
     if not there and path.suffix and len(raw.split()) == 1:
         _tell(f"There is no file {raw}: the words themselves are taken as the input.")
     answer = model.predict(path if there else raw, **options)
-    if as_json:
-        print(json.dumps(_plain(answer), allow_nan=False))
-        if model.info["disclaimer"]:
-            err.print(model.info["disclaimer"])
+    if to is not None:
+        answers.write(answer, to)
+    elif as_json:
+        print(answers.as_json(answer))
+    elif isinstance(answer, Sound):
+        raise InputError("The answer is sound: write it by --out answer.wav.")
     else:
-        out.print(answer_table(answer, model.info))
+        out.print(answers.shown(answer, model.info))
+        return
+    if model.info["disclaimer"]:
+        err.print(model.info["disclaimer"])
 
 
 @app.command()
@@ -313,10 +320,11 @@ def quickstart(
     from training.evaluate import beaten
 
     raw = run.sample_input()
-    answers = [runtime.load(run.folder / file).predict(raw) for file in ("model.onnx", "model.tflite")]
-    out.print(answer_table(answers[0], runtime.load(run.folder / "model.onnx").info))
-    names = [n for n, v in answers[0].items() if v.dtype.kind == "f"]
-    apart = max(float(np.abs(answers[0][n] - answers[1][n]).max()) for n in names)
+    onnx, tflite = (runtime.load(run.folder / file) for file in ("model.onnx", "model.tflite"))
+    first, second = onnx.predict(raw), tflite.predict(raw)
+    out.print(answers.shown(first, onnx.info))
+    names = [n for n, v in first.items() if v.dtype.kind == "f"]
+    apart = max(float(np.abs(first[n] - second[n]).max()) for n in names)
     out.print(f"ONNX Runtime and LiteRT agree to {apart:.1e} on these.")
     _show(run)
     for metric in task.metrics[:2]:
@@ -394,18 +402,3 @@ def _role_and_name(text: str) -> tuple[str, str]:
     if not found:
         raise InputError(f"--column {text}: expected ROLE=NAME, as in text=review.")
     return role, name
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: NaN, which says that there is no value, is null."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain((value.astype(str) if value.dtype.kind == "M" else value).tolist())
-    if isinstance(value, np.datetime64):
-        return str(value)
-    if isinstance(value, float) and math.isinf(value):
-        raise InputError("The answer holds an infinite number, which JSON has not: the input is too large.")
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 from rich.text import Text
 
@@ -120,40 +119,3 @@ def benchmark_table(rows: list[dict[str, Any]], metrics: list[str]) -> Table:
             f"{row['arena_bytes'] / 1e3:.0f} kB" if row["arena_bytes"] else "",
         )
     return table
-
-
-def answer_table(answer: Any, info: dict[str, Any]) -> Table:
-    """An answer as a table: columns where it holds arrays or events of a stream, rows of name and value
-    otherwise."""
-    table = Table(title=f"{info['application']} ({info['unit']})" if info["unit"] else info["application"])
-    if isinstance(answer, list):
-        if not answer:
-            table.caption = "Nothing was found."
-            return table
-        answer = {name: np.array([event[name] for event in answer]) for name in answer[0]}
-    if all(isinstance(v, np.ndarray) for v in answer.values()):
-        for name in answer:
-            table.add_column(name)
-        for row in zip(*answer.values(), strict=True):
-            table.add_row(*(_cell(v) for v in row))
-    else:
-        table.show_header = False
-        for name, value in answer.items():
-            table.add_row(name, _shown(value))
-    if info["disclaimer"]:
-        table.caption = info["disclaimer"]
-    return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, np.floating):
-        return "" if np.isnan(value) else f"{value:.3f}"
-    return str(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(v)}" for name, v in value.items())
-    if value is None:
-        return "unknown"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

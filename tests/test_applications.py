@@ -65,7 +65,7 @@ def test_speech_commands(tmp_path):
         sound = np.concatenate([word("up"), np.zeros(3000, np.float32), word("hum")])
         whole = stream.push(sound)
         stream.reset()
-        assert [e for piece in np.array_split(sound, 37) for e in stream.push(piece)] == whole
+        assert [e for chunk in np.array_split(sound, 37) for e in stream.push(chunk)] == whole
     recording = next(folder.glob("up_*.wav"))
     with pytest.raises(InputError, match="Unknown option"):
         runtime.load(run.folder / "model.step.onnx").predict(str(recording), threshold=0.5)
@@ -134,7 +134,7 @@ def test_ecg(tmp_path):
     expected = runtime.load(run.folder / "model.onnx").predict((signal, RATE))
     for file in ("model.step.onnx", "model.step.tflite"):
         stream = runtime.load(run.folder / file).stream()
-        found = [beat for piece in np.array_split(signal, 41) for beat in stream.push((piece, RATE))]
+        found = [beat for chunk in np.array_split(signal, 41) for beat in stream.push((chunk, RATE))]
         found += stream.end()
         assert len(found) >= 58
         np.testing.assert_allclose([b["time"] for b in found], expected["time"][: len(found)])
@@ -171,7 +171,7 @@ def test_vitals(tmp_path, few_draws):
     whole = runtime.load(run.folder / "model.onnx").predict(table)
     assert whole["alarm"].dtype == bool
     assert np.isfinite(whole["risk"]).sum() > 80
-    # What comes in piece by piece is told as at once, but for what the first hours before a stretch said.
+    # A stream gives the risks of the whole, except for the warm-up of windows.
     for file in ("model.step.onnx", "model.step.tflite"):
         stream = runtime.load(run.folder / file).stream()
         rows = patient("new", seed=99)

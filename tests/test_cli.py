@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from households import household, write_csv
 from lstm_apps import registry
 from lstm_apps.__main__ import main
 from lstm_apps.features.options import Option
+from lstm_apps.features.sound import Sound
 
 
 @pytest.fixture
@@ -170,6 +172,11 @@ def test_predict_hands_over_the_options_of_the_application(cli, monkeypatch):
     monkeypatch.setattr("lstm_apps.runtime.load", lambda file: model)
     code, out, _ = cli("predict", "a.onnx", "some words", "--lead", "II", "--json")
     assert (code, json.loads(out)) == (0, {"text": "some words", "lead": "II"})
+    code, out, _ = cli("predict", "a.onnx", "some words", "--out", "answer.json")
+    assert (code, out, Path("answer.json").read_text()) == (0, "", '{"text": "some words"}\n')
+    model.predict = lambda raw: Sound(np.zeros(8, np.float32), 8000)
+    code, _, error = cli("predict", "a.onnx", "some words")
+    assert (code, error) == (2, "Error: The answer is sound: write it by --out answer.wav.\n")
     code, _, error = cli("predict", "a.onnx", "some words", "--leed", "II")
     assert (code, error) == (2, "Error: Unknown option 'leed'. Did you mean 'lead'?\n")
 

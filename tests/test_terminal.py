@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from lstm_apps.terminal import answer_table, benchmark_table, folds_table, metrics_table, without_value
+from lstm_apps.terminal import benchmark_table, folds_table, metrics_table, without_value
 
 
 def shown(table) -> list[list[str]]:
@@ -39,12 +39,6 @@ def test_files_in_runtimes_have_the_first_metric_they_can():
     assert second[4] == "not measured"
 
 
-def test_words_in_brackets_are_words():
-    answer = {"word": "[b]", "probabilities": {"[b]": 0.5, "[/b] :bug:": 0.25}}
-    shown_rows = shown(answer_table(answer, {"application": "a", "unit": "", "disclaimer": ""}))
-    assert shown_rows == [["word", "[b]"], ["probabilities", "[b]: 0.5000, [/b] :bug:: 0.2500"]]
-
-
 def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
     row = {"model": None, "interval": None, "reason": "it has no unit", "better": "lower", "margin": None}
     row |= {"baselines": {"a": None, "b": None}, "baseline_reasons": {"a": "it has no unit"}}
@@ -58,9 +52,3 @@ def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
     ]
     of_before = {"r": {"model": 0.5, "baselines": {"a": None}}}
     assert without_value(of_before) == []
-
-
-def test_what_is_not_known_is_called_so():
-    info = {"application": "a", "unit": "", "disclaimer": ""}
-    shown = answer_table({"word": None, "probability": 0.25}, info)
-    assert list(shown.columns[1].cells) == ["unknown", "0.2500"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_apps import registry
-from lstm_apps.application import MODEL
+from lstm_apps.application import MODEL, Fold
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError
 from training.config import Config
@@ -50,15 +50,15 @@ def cross_validate(
             run.check_goes_on(replace(config, fold=fold))
             run.check_data(sha256)
     metrics: dict[str, Any] = {}
-    known: dict[str, dict[str, Any]] = {}  # what fitted baselines said, of folds that are done now
+    known: dict[str, dict[str, Any]] = {}  # what baselines said, of folds that are done now
     for number, fold in enumerate(folds):
         progress(f"fold {fold}, {number + 1} of {len(folds)}")
         run = RunFolder(folder / fold)
         if not run.metrics:
             run = fit(replace(config, fold=fold), run.folder, run.config_file.is_file(), verbose)
             data = run.load_data()
-            evaluate(run, data, model_function(run, run.load_model()), progress)
-            known[fold] = data.baselines
+            known[fold] = {}
+            evaluate(run, data, model_function(run, run.load_model()), progress, known[fold])
         metrics[fold] = run.metrics
     found = {
         m.name: _over_folds({f: metrics[f].get(m.name, _NOTHING) for f in folds})
@@ -69,10 +69,10 @@ def cross_validate(
     runs = [RunFolder(folder / fold) for fold in folds]
     parts = []
     for fold, run in zip(folds, runs, strict=True):
-        data = run.load_data()
-        if known.get(fold):  # what is trained on needs room, and is not needed any more
-            data = replace(data, train=None, validation=None, baselines=known[fold])
-        parts.append((run.features, data, model_function(run, run.load_model())))
+        data, features = run.load_data(), run.features
+        said = known.get(fold) or dict(app.baseline_predictions(features, data))
+        data = replace(data, train=None, validation=None)  # they need room, and are not needed any more
+        parts.append(Fold(features, data, model_function(run, run.load_model()), said))
     pooled = dict(app.score_folds(parts))
     for name, scores in pooled.items():
         for metric, estimate in scores.items():

@@ -12,7 +12,11 @@ from training.run_folder import RunFolder, write_json
 
 
 def evaluate(
-    run: RunFolder, data: Data, model: ModelFunction, progress: Callable[[str], None] = print
+    run: RunFolder,
+    data: Data,
+    model: ModelFunction,
+    progress: Callable[[str], None] = print,
+    predictions: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score model and baselines and write `metrics.json`.
 
@@ -21,6 +25,7 @@ def evaluate(
         data: Its data, from `run.load_data()`.
         model: The model, from named inputs to named outputs.
         progress: Told what is being scored.
+        predictions: Takes what each baseline says of the test part, by name, for whoever wants it later.
 
     Returns:
         metric -> {"model", "interval", "reason", "baselines": {name: value or None}, "baseline_reasons":
@@ -32,9 +37,11 @@ def evaluate(
     scores = {**app.score(features, data, model), **app.score_stream(features, data, model)}
     progress("scoring baselines")
     baselines = {}
-    for name, of_baseline in app.score_baselines(features, data):
+    for name, found in app.baseline_predictions(features, data):
+        baselines[name] = app.score_baseline(features, data, name, found)
         progress(f"scored {name}")
-        baselines[name] = of_baseline
+        if predictions is not None:
+            predictions[name] = found
     metrics = {m.name: _row(m, scores, baselines) for m in app.metrics if m.name in scores}
     write_json(run.folder / "metrics.json", metrics)
     return metrics

@@ -17,10 +17,10 @@ ModelFunction = Callable[..., Arrays]
 
 
 class Features(Protocol):
-    """What stands between a person's input and the model's tensors; saved as JSON, never code."""
+    """Converts raw input to the model's tensors, and its outputs to answers; saved as JSON, never code."""
 
     kind: ClassVar[str]
-    options: ClassVar[Options]  # what `predict` takes as keywords, all of them optional
+    options: ClassVar[Options]  # optional keywords of `predict`
 
     # `*args` says to type checkers that each kind has keywords of its own: those of `options`.
     def predict(self, run: ModelFunction, raw: Any, *args: Any, **options: Any) -> Any:
@@ -28,11 +28,10 @@ class Features(Protocol):
 
     def stream(self, stream: Any) -> Any:
         """`stream` (`lstm_apps.runtime.Stream`) for raw input: an object with `push(raw)`, `end()`
-        and `reset()`.
-        An InputError where the task has no streams."""
+        and `reset()`; an InputError where the task has no streams."""
 
     def about(self) -> dict[str, Any]:
-        """What a person must know who uses the model: labels, rates, columns."""
+        """What a user of the model must know: labels, rates, columns."""
 
     def to_dict(self) -> dict:
         """What `from_dict` takes: JSON data and, at the top level, bytes."""
@@ -53,10 +52,10 @@ def parts(features: Features) -> dict[str, bytes]:
 
 
 def from_json(data: dict, parts: Mapping[str, bytes] | None = None) -> Features:
-    """The features that `to_json` and `parts` described.
+    """The features of the JSON data of `to_json` and the bytes of `parts`.
 
     Raises:
-        InputError, KeyError, TypeError, ValueError: They are none that could be.
+        InputError, KeyError, TypeError, ValueError: Data of no known features.
     """
     data = {**data, **(parts or {})}
     features = registry.features(data.pop("kind", "")).from_dict(data)
@@ -65,8 +64,8 @@ def from_json(data: dict, parts: Mapping[str, bytes] | None = None) -> Features:
 
 
 def _check_types(value: Any, hint: Any) -> None:
-    """TypeError of what is not what its annotation says, fields of dataclasses included; of numbers that are
-    not finite ValueError."""
+    """Raise a TypeError for a value that does not match its annotation, fields of dataclasses included, and a
+    ValueError for a number that is not finite."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint is float:
         if not np.isfinite(value) or isinstance(value, bool):

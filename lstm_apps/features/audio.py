@@ -1,4 +1,4 @@
-"""Sound as people have it: files and arrays of any rate, type and number of channels."""
+"""Reads sound: files and arrays of any rate, type and number of channels."""
 
 import re
 import warnings
@@ -23,10 +23,10 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
     Args:
         raw: The path of a sound file (WAV, FLAC, OGG, MP3, ...); or `(array, its rate)`; or an array at
             `rate`. An array is (samples,) or (samples, channels), of floats from -1 to 1 or of integers.
-        rate: Samples a second.
+        rate: Samples per second of the result.
 
     Raises:
-        InputError: No sound, silence of no length, NaN, or a rate that cannot be.
+        InputError: No sound, no samples, NaN, values beyond full scale, or an impossible rate.
     """
     samples, found = read_samples(raw, rate)
     if found == rate:
@@ -37,7 +37,7 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
 
 
 def read_samples(raw: Any, rate: float) -> tuple[np.ndarray, float]:
-    """As `read_audio`, at the rate it has: mono samples, and their rate."""
+    """As `read_audio`, at the original rate: mono samples (samples,) float32, and their rate."""
     if isinstance(raw, str | Path):
         try:
             return _as_mono(*_read_file(Path(raw)))
@@ -79,7 +79,7 @@ def _as_mono(samples: np.ndarray, found: Any) -> tuple[np.ndarray, float]:
 
 def _check_length(samples: int, rate: float) -> None:
     if samples > _LONGEST * rate:
-        raise InputError(f"{samples / rate / 3600:.1f} hours of sound at once; give shorter pieces.")
+        raise InputError(f"{samples / rate / 3600:.1f} hours of sound at once; give shorter parts.")
 
 
 def _read_file(path: Path) -> tuple[np.ndarray, int]:
@@ -102,20 +102,19 @@ def _read_file(path: Path) -> tuple[np.ndarray, int]:
 
 
 def _share_there(about: Any, samples: int) -> float:
-    """How much of what a file's header promises is in it; 1 where it promises nothing."""
+    """The share of the sound that a file's header promises and that is there; 1 where it promises nothing."""
     sizes = _CUT_OFF.search(about.extra_info)  # bytes, of WAV and AIFF
     promised, there = map(int, sizes.groups()) if sizes else (about.frames, samples)
     return there / promised if there < _WHOLE * promised and promised < _NO_SIZE else 1.0
 
 
 def resampled(samples: np.ndarray, found: float, rate: int) -> np.ndarray:
-    """(samples,) float32 at `found` samples a second -> at `rate`."""
+    """(samples,) at `found` samples per second -> (samples,) float32 at `rate`."""
     return _library("soxr").resample(samples, found, rate).astype(np.float32)
 
 
 class Resampler:
-    """Pieces of a sound that goes on, at one rate, to another: together what `resampled` makes of the
-    whole."""
+    """Resamples a stream chunk by chunk; the chunks concatenated equal `resampled` of the whole."""
 
     def __init__(self, found: float, rate: int):
         self.found = found
@@ -124,7 +123,8 @@ class Resampler:
         )
 
     def push(self, samples: np.ndarray, last: bool = False) -> np.ndarray:
-        """The next samples at the other rate, as far as they are sure; with `last`, all that is left."""
+        """The next chunk (samples,) at the other rate, as far as it is settled; with `last`, all of the
+        rest."""
         if self._stream is None:
             return samples
         return self._stream.resample_chunk(samples, last=last)

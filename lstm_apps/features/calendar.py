@@ -1,4 +1,4 @@
-"""What the calendar says of a time, as numbers between -1 and 1 that need no history."""
+"""Calendar features of times, between -1 and 1."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ CALENDAR_SIZE = 7
 def calendar(times: np.ndarray) -> np.ndarray:
     """Calendar features of `times` (..., datetime64[s]); returns (..., CALENDAR_SIZE) float32.
 
-    Local or universal time, as the series has it: an hour means the same hour in all its rows.
+    Times are local or UTC, as in the series.
     """
     seconds = (times.astype("datetime64[s]") - _MONDAY).astype(np.float64)
     waves = [

@@ -27,22 +27,22 @@ _LEAST_STD = 1e-6
 class ForecastFeatures:
     """From a table of times and values to the forecaster's inputs, and from its outputs back.
 
-    The scaler's numbers travel inside the model's graph; they stand here too, to build it.
+    The scaler is in the model's graph; mean and std stand here too, to build it.
     """
 
     time: str  # column of times
     target: str  # column of values
-    unit: str  # of the values, for people
+    unit: str  # of the values
     step: str | None  # resample raw rows to this step first; None: they are regular
     frequency: Frequency
     seasons: tuple[int, ...]  # periods in steps, shortest first
-    history: int  # steps the model must be given
-    horizon: int  # steps it forecasts
+    history: int  # steps that the model reads
+    horizon: int  # steps that it forecasts
     quantiles: tuple[float, ...]  # ascending
     mean: float  # of the training part, within the bounds
     std: float  # of the training part, within the bounds
     dialect: Dialect = PLAIN  # of the table it was trained on
-    bounds: Bounds | None = None  # of the values that the model reads; None: of models made before
+    bounds: Bounds | None = None  # for clipping; None of older models
 
     kind: ClassVar[str] = "forecast"
     options: ClassVar[Options] = OPTIONS
@@ -50,7 +50,7 @@ class ForecastFeatures:
     @classmethod
     def fit(cls, train: Series, *, time: str, target: str, unit: str, step: str | None, horizon: int,
             history: int, quantiles: tuple[float, ...], dialect: Dialect = PLAIN) -> Self:  # fmt: skip
-        """Fit the scaler on the training part of a series, and on nothing else.
+        """Fit scaler and bounds on the training part of a series.
 
         A few values far outside all others move neither the scaler nor the bounds; see `robust_bounds`.
 
@@ -88,21 +88,21 @@ class ForecastFeatures:
 
     @property
     def context(self) -> int:
-        """Steps of history that the LSTM reads; what lies before them serves as lags and averages.
+        """Steps of history that the LSTM reads; earlier ones serve as lags and averages.
         Three short seasons forecast as well as seven, in half the time."""
         return min(3 * self.seasons[0], self.history - self.seasons[-1])
 
     def bounded(self, values: np.ndarray) -> np.ndarray:
-        """A series (steps,) without NaN as the model reads it: see `clip_outliers`. No value from step
-        `history` on depends on later ones."""
+        """A series (steps,) without NaN with outliers clipped, see `clip_outliers`; causal from step
+        `history` on."""
         return clip_outliers(values, self.bounds, self.history) if self.bounds else values
 
     def windows(self, series: Series, values: np.ndarray, origins: np.ndarray) -> Arrays:
         """The inputs for forecasts made at `origins`: steps of `series` that are not yet known.
 
         Args:
-            series: Gives the times.
-            values: (steps,) its values without NaN, as of `bounded`.
+            series: The series, for its times.
+            values: (steps,) its values without NaN, see `bounded`.
             origins: (batch,) indices; `values[origin:]` is not read.
 
         Returns:
@@ -117,7 +117,7 @@ class ForecastFeatures:
             "calendar": calendar(self.frequency.shift(series.start, steps)),
         }
 
-    def predict(self, run: Callable[[Arrays], Arrays], raw: Any, **said: Any) -> dict[str, np.ndarray]:
+    def predict(self, run: Callable[[Arrays], Arrays], raw: Any, **given: Any) -> dict[str, np.ndarray]:
         """Forecast what follows a table.
 
         Args:
@@ -125,14 +125,17 @@ class ForecastFeatures:
             raw: File or table with the columns `time` and `target`, at least `history` steps
                 long; see `read_series`. Missing values are filled with a warning, outliers clipped to
                 `bounds` with another.
-            **said: Of how this table is written, where it is not as the one trained on: `options`.
+            **given: `options` for a table that is written differently from the training table.
 
         Returns:
-            "time": (horizon,) datetime64[s]; one entry a quantile ("q10", "q50", ...): (horizon,)
+            "time": (horizon,) datetime64[s]; an entry for each quantile ("q10", "q50", ...): (horizon,)
             float32 in `unit`.
+
+        Raises:
+            InputError: As `read_series`; another step; too few, no or too large values.
         """
-        step = str(self.frequency) if "start" in said else self.step
-        series = read_series(raw, self.time, self.target, step, self.dialect.changed(**said))
+        step = str(self.frequency) if "start" in given else self.step
+        series = read_series(raw, self.time, self.target, step, self.dialect.changed(**given))
         if series.frequency != self.frequency:
             raise InputError(
                 f"The table has a step of {series.frequency}, the model was trained for {self.frequency}."
@@ -167,7 +170,7 @@ class ForecastFeatures:
                 stacklevel=2,
             )
         if (largest := float(np.abs(bounded).max())) > _LARGEST:
-            raise InputError(f"{self.target!r} goes up to {largest:g}: more than the model can reckon with.")
+            raise InputError(f"{self.target!r} goes up to {largest:g}: too large for the model.")
         outputs = run(self.windows(series, bounded, np.array([self.history])))
         quantiles = outputs["quantiles"][0]  # (horizon, quantiles)
         if not np.isfinite(quantiles).all():

@@ -23,7 +23,7 @@ class Frequency:
 
     @classmethod
     def parse(cls, text: str) -> "Frequency":
-        """Read "15min", "1h", "1d", "1w", "30s", "1M", "1ME" or "1B"."""
+        """Parse "15min", "1h", "1d", "1w", "30s", "1M", "1ME" or "1B"; an InputError for anything else."""
         digits = text.rstrip("abcdefghijklmnopqrstuvwxyzMEB ")
         unit = text[len(digits) :].strip()
         count = digits.strip() or "1"
@@ -41,7 +41,7 @@ class Frequency:
         """
 
         def all_are(kind: Callable[[np.ndarray], bool]) -> bool:
-            return kind(times[:50]) and kind(times)  # a few tell soon what they are not
+            return kind(times[:50]) and kind(times)  # a few exclude most kinds quickly
 
         if all_are(_ends_of_months):
             return cls(_commonest(np.diff(_months(times)), times, "months"), "ME")
@@ -58,7 +58,7 @@ class Frequency:
         return self.count * {"s": 1.0, "B": _WEEK / 5}.get(self.unit, _YEAR / 12)
 
     def steps_between(self, start: np.datetime64, times: np.ndarray) -> np.ndarray:
-        """How many steps each of `times` is after `start`."""
+        """How many steps each of `times` (times,) is after `start`: int64 (times,)."""
         if self.unit == "B":
             return np.busday_count(start.astype("datetime64[D]"), times.astype("datetime64[D]")) // self.count
         kind = "datetime64[s]" if self.unit == "s" else "datetime64[M]"
@@ -85,10 +85,13 @@ class Frequency:
         return months.astype("datetime64[s]") + np.minimum(within, last.astype("timedelta64[s]") + clock)
 
     def seasons(self) -> tuple[int, ...]:
-        """The periods to look for, in steps, shortest first.
+        """The seasonal periods in steps, shortest first.
 
         Business days: the week. Below a day: the two shortest of hour (from 12 steps on), day and
         week. A day up to a week: the week, where it is a whole number of steps. Otherwise the year.
+
+        Raises:
+            InputError: A short step that divides neither day nor week.
         """
         if self == Frequency(1, "B"):
             return (5,)
@@ -135,7 +138,7 @@ def _same_day_of_months(times: np.ndarray) -> bool:
 
 
 def _business_days(times: np.ndarray) -> bool:
-    """Whether most days from Monday to Friday are there, and no other."""
+    """Whether times (rows,) are most days from Monday to Friday, and no others."""
     days = times.astype("datetime64[D]")
     steps = np.diff(days.astype(np.int64))
     return bool(

@@ -1,4 +1,4 @@
-"""Log-mel spectrogram: what a waveform sounds like, frame by frame."""
+"""Log-mel spectrogram."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +13,8 @@ FLOOR = 1e-6
 class LogMel:
     """Natural logarithm of the power in triangular bands of equal width in mel.
 
-    A frame is the last `window` samples, one every `hop`: it waits for none that come later, so that a
-    stream of samples gives the frames of the whole. Before the first sample there is silence. Scale
+    A frame is the last `window` samples, one every `hop`: it is causal, so a stream of chunks gives the
+    frames of the whole. Before the first sample there is silence. Scale
     and filters are those of Slaney's Auditory Toolbox (1998), as in `librosa.feature.melspectrogram`
     with `center=False`.
     """

@@ -1,4 +1,4 @@
-"""Options of an answer, such as which lead of an ECG to read: declared by the features, given by a person."""
+"""Options of `predict`, such as the lead of an ECG: declared by the features, given by the user."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from lstm_apps.errors import InputError, unknown_name
 
 @dataclass(frozen=True)
 class Option:
-    """What may be asked of `predict`, as a keyword in Python and as `--name VALUE` on the command line.
+    """An option of `predict`: a keyword in Python, `--name VALUE` on the command line.
 
     Attributes:
         type: str, int, float or bool; a bool is `--name` or `--no-name`.
-        help: What it does, in a phrase.
+        help: What it does, in a few words.
         many: Whether it may be given several times: its value is then a tuple.
     """
 
@@ -26,7 +26,7 @@ Options = Mapping[str, Option]
 
 
 def checked(options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values given in Python, by name and type; None, which stands for "not given", is left out.
+    """Check names and types of values given in Python; None means "not given" and is left out.
 
     Raises:
         InputError: A name that is not among `options`, or a value of another type.
@@ -38,7 +38,7 @@ def checked(options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parsed(options: Options, words: Sequence[str]) -> dict[str, Any]:
-    """Values from words of a command line: `--name value`, `--name=value`, `--flag`, `--no-flag`.
+    """Parse words of a command line: `--name value`, `--name=value`, `--flag`, `--no-flag`.
 
     Raises:
         InputError: A word that is no option, an unknown one, one without its value or of another type.

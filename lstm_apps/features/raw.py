@@ -1,4 +1,4 @@
-"""What people give as input: arrays and paths that may be anything."""
+"""Raw input of any kind: arrays and paths."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from lstm_apps.errors import InputError
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """`values` as an array; lists of unequal lengths and the like are an InputError about `what`."""
+    """`values` as an array; an InputError that names `what` for lists of unequal lengths and the like."""
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
@@ -17,7 +17,7 @@ def as_array(values: Any, what: str) -> np.ndarray:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file; never of a name that no file can have, such as a whole text."""
+    """Whether there is a file; False of a name that no file can have, such as a whole text."""
     return _exists(path, Path.is_file)
 
 
@@ -26,8 +26,8 @@ def is_folder(path: Path) -> bool:
     return _exists(path, Path.is_dir)
 
 
-def _exists(path: Path, asked: Any) -> bool:
+def _exists(path: Path, test: Any) -> bool:
     try:
-        return asked(path)
+        return test(path)
     except (OSError, ValueError):  # too long a name; a zero byte in it
         return False

@@ -1,4 +1,4 @@
-"""One regular time series, read from what a person has: a file, a table, two columns."""
+"""One regular time series, read from a file, a table or two columns."""
 
 import shlex
 import warnings
@@ -13,7 +13,7 @@ from lstm_apps.features.tables.clock import looks_like_clock_change, to_utc
 from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.features.tables.numbers import parse_numbers, read_numbers
 from lstm_apps.features.tables.several import check_one_series, chosen_rows
-from lstm_apps.features.tables.suspects import tell_suspects
+from lstm_apps.features.tables.suspects import warn_suspects
 from lstm_apps.features.tables.table import Table, open_table
 from lstm_apps.features.tables.times import holds_clock, no_time, read_times
 from lstm_apps.features.tables.where import Where, row
@@ -33,7 +33,7 @@ class Series:
     start: np.datetime64  # time of the first step, datetime64[s]
     frequency: Frequency
     values: np.ndarray  # (steps,) float64
-    dialect: Dialect = PLAIN  # of the table it was read from, with what was found out
+    dialect: Dialect = PLAIN  # of its table, with what was detected
 
     def __len__(self) -> int:
         return len(self.values)
@@ -45,7 +45,7 @@ class Series:
 
     @property
     def measured(self) -> np.ndarray:
-        """(steps,) of booleans."""
+        """(steps,) booleans: whether each value is measured."""
         return ~np.isnan(self.values)
 
     @property
@@ -61,8 +61,8 @@ class Series:
 def read_series(
     source: Any, time: str, target: str, step: str | None = None, dialect: Dialect = PLAIN
 ) -> Series:
-    """Read columns `time` and `target` of `source` into a regular series. What was assumed is told in
-    warnings.
+    """Read columns `time` and `target` of `source` into a regular series. Warnings say what was
+    assumed.
 
     Args:
         source: A file or a table, see `lstm_apps.features.tables.table.open_table`.
@@ -71,7 +71,7 @@ def read_series(
         step: Average into steps of this length ("15min", "1h", "1d", "1M"). By default the
             series must be regular as it is; rows left out count as not measured. Where
             `dialect.start` is given, the time from one row number to the next.
-        dialect: What is known of how the table is written.
+        dialect: How the table is written.
 
     Raises:
         InputError: Column missing; time unparsable, repeated or irregular; text or infinity among the
@@ -84,7 +84,7 @@ def read_series(
     times, values, where, dialect = _rows(table, time, target, dialect)
     if len(times) < 2:
         raise InputError(f"{where} has {len(times)} row(s); a series needs at least two.")
-    tell_suspects(values, target, where)
+    warn_suspects(values, target, where)
     series = _resample(times, values, step) if step else _regular(times, values)
     series = replace(series, dialect=dialect)
     missing = int((~series.measured).sum())
@@ -97,7 +97,7 @@ def read_series(
 
 
 def _advice(table: Table, name: str, time: str, target: str) -> str:
-    """What to do where a column is missing: which there are that could be meant."""
+    """What to do about a missing column, with the candidates."""
     if name == time:
         return "Name the column of times: --time NAME."
     numeric = [c for c in table.header if c != time and _is_numeric(table.column(c)[:100])]
@@ -119,8 +119,8 @@ def _is_numeric(cells: np.ndarray) -> bool:
 def _rows(
     table: Table, time: str, target: str, dialect: Dialect
 ) -> tuple[np.ndarray, np.ndarray, Where, Dialect]:
-    """Times and values of one series in the order of time, each time once; where they stand; and the dialect
-    with what was found out."""
+    """Times and values of one series in the order of time, each time once; the name of the table; and the
+    dialect with what was detected."""
     where = table.where
     time_cells, cells = table.column(time), table.column(target)
     if len(time_cells) != len(cells):
@@ -140,14 +140,14 @@ def _rows(
         if dialect.timezone is not None:
             times[rows] = to_utc(times[rows], dialect.timezone, time, where.only(rows))
         else:
-            _tell_of_lost_hours(times[rows], where.only(rows))
+            _warn_lost_hours(times[rows], where.only(rows))
     rows = _in_order(times, rows, where)
     rows = _once(table, times, values, rows, where)
     return times[rows], values[rows], where.only(rows), dialect
 
 
 def _without_footer(times: np.ndarray, cells: np.ndarray, column: str, where: str) -> int:
-    """How many rows there are but for the last ones, if these have no time."""
+    """The number of rows without the last ones, if these have no time."""
     bad = np.isnat(times)
     if not bad.any():
         return len(times)
@@ -164,7 +164,7 @@ def _without_footer(times: np.ndarray, cells: np.ndarray, column: str, where: st
 
 
 def _in_order(times: np.ndarray, rows: np.ndarray, where: str) -> np.ndarray:
-    """Rows in the order of time; that they were in another is told."""
+    """Rows in the order of time; a warning if they were in another."""
     backwards = int((np.diff(times[rows].astype(np.int64)) < 0).sum())
     if backwards:
         rows = rows[np.argsort(times[rows], kind="stable")]
@@ -176,7 +176,7 @@ def _in_order(times: np.ndarray, rows: np.ndarray, where: str) -> np.ndarray:
 
 
 def _once(table: Table, times: np.ndarray, values: np.ndarray, rows: np.ndarray, where: Where) -> np.ndarray:
-    """Rows without those that repeat one; InputError where a time has several values."""
+    """Rows without repeated ones; an InputError where a time has several values."""
     again = np.flatnonzero(np.diff(times[rows].astype(np.int64)) == 0)
     if not len(again):
         return rows
@@ -201,7 +201,7 @@ def _once(table: Table, times: np.ndarray, values: np.ndarray, rows: np.ndarray,
     return np.delete(rows, again + 1)
 
 
-def _tell_of_lost_hours(times: np.ndarray, where: Where) -> None:
+def _warn_lost_hours(times: np.ndarray, where: Where) -> None:
     """Warn where hours are missing only in nights when clocks go forward."""
     distances = np.diff(times.astype(np.int64))
     if not len(distances):
@@ -217,7 +217,7 @@ def _tell_of_lost_hours(times: np.ndarray, where: Where) -> None:
 
 
 def fill_missing(series: Series) -> tuple[np.ndarray, int]:
-    """Fill what was not measured, from the past only, so that no filled value knows the future.
+    """Fill missing values from the past only.
 
     A missing value becomes the one a long season before (a week for hours), else a short season
     before, else the last before it. Missing values at the very start are set to the first
@@ -237,7 +237,7 @@ def fill_missing(series: Series) -> tuple[np.ndarray, int]:
 
 
 def _check_span(steps: np.ndarray, frequency: Frequency, times: np.ndarray) -> None:
-    """InputError where most of the steps have no row, before there is memory for all of them."""
+    """Raise an InputError where too many steps have no row, before memory for all of them is allocated."""
     count, known = int(steps[-1]) + 1, 1 + int((np.diff(steps) > 0).sum())
     if known < (1 - MAX_MISSING) * count:
         raise InputError(
@@ -256,8 +256,8 @@ def _regular(times: np.ndarray, values: np.ndarray) -> Series:
 
 
 def _resample(times: np.ndarray, values: np.ndarray, step: str) -> Series:
-    """Means over bins that start at whole steps; NaN where under half of a bin's rows was measured. A bin
-    that the times begin or end in the middle of is left out: what is missing of it may be unlike the rest."""
+    """Means over bins that start at whole steps; NaN where under half of a bin's rows is measured. Incomplete
+    bins at both ends are left out, because the missing part may differ."""
     frequency = Frequency.parse(step)
     if frequency.unit in ("ME", "B"):
         raise InputError(

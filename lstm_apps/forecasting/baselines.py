@@ -1,5 +1,5 @@
-"""Honest baselines of a quantile forecast. Each gets the care the model gets: fitted on the
-training part, tuned on validation, given quantiles of its own, run on the same origins."""
+"""Baselines of a quantile forecast, treated like the model: fitted on the training part, tuned on
+validation, with quantiles of their own, scored at the same origins."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from lstm_apps.features.calendar import calendar
 from lstm_apps.features.forecast import ForecastFeatures
 from lstm_apps.forecasting.calibration import spread, spread_factors
 
-# What a statistical model is fitted on, in longest seasons before the origin: recent habits count.
+# Longest seasons before the origin on which a statistical model is fitted.
 _FIT_SEASONS = 8
-# How many of the longest seasons are averaged, where the training part has so many.
+# Longest seasons that are averaged, where the training part has so many.
 _CYCLES = 4
-# How often it is fitted anew on the way through the test part, in origins.
+# Origins between two fits on the test part.
 _REFIT = 28
 
 
@@ -115,8 +115,8 @@ def _statistical(features: ForecastFeatures, test: Part, origins: np.ndarray) ->
 
 
 def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> np.ndarray:
-    """What the trees see of each origin and step ahead: the lags and means the seasons offer, the
-    last season, the calendar, the step. (origins * horizon, columns)."""
+    """Columns of the trees for each origin and step of the horizon: seasonal lags and means, the last season,
+    the calendar, the step. (origins * horizon, columns)."""
     horizon, seasons = features.horizon, features.seasons
     steps = origins[:, None] + np.arange(horizon)
     columns = []
@@ -137,8 +137,8 @@ def _tree_table(features: ForecastFeatures, part: Part, origins: np.ndarray) -> 
 
 
 def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) -> np.ndarray:
-    """Gradient-boosted trees on lags and calendar, one a quantile; size and the width of the
-    intervals chosen on validation, as the LSTM's are."""
+    """Gradient-boosted trees on lags and calendar, one model for each quantile; size and width of
+    the intervals are chosen on validation, as the LSTM's are: (origins, horizon, quantiles)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.metrics import mean_pinball_loss
     from threadpoolctl import threadpool_limits
@@ -153,9 +153,9 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
         x, y, ok = rows(split.train, split.train.origins(features.history, horizon, every))
         return x[ok.ravel()], y[ok]
 
-    # Origins one step apart repeat nearly the same rows; for the choice of a size fewer do.
+    # Origins one step apart give nearly the same rows; fewer suffice to choose a size.
     few, many = learnt(max(1, horizon // 3)), learnt(min(2, horizon))
-    # At all hours of the day, not at those alone that divide it.
+    # This step reaches all hours of the day.
     at = split.validation.origins(features.history, horizon, max(1, horizon // 3 - 1))
     validation_x, validation_y, validation_ok = rows(split.validation, at)
 
@@ -176,7 +176,7 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
 
     def forecast(x: np.ndarray) -> np.ndarray:
         quantiles = np.stack([m.predict(x) for m in models], axis=-1)
-        quantiles.sort(axis=-1)  # fitted one by one they can cross; sorting only helps them
+        quantiles.sort(axis=-1)  # fitted separately they can cross; sorting can only improve them
         return quantiles.reshape(-1, horizon, len(models))
 
     factors = spread_factors(forecast(validation_x), validation_y, validation_ok, features.quantiles)

@@ -1,4 +1,4 @@
-"""How wide intervals should be, found on the validation part."""
+"""Calibration of the width of intervals, on the validation part."""
 
 import numpy as np
 
@@ -10,14 +10,13 @@ _FACTORS = np.linspace(0.5, 1.5, 101)
 def spread_factors(
     forecasts: np.ndarray,  # (origins, horizon, quantiles)
     actual: np.ndarray,  # (origins, horizon)
-    measured: np.ndarray,  # (origins, horizon) of booleans
+    measured: np.ndarray,  # (origins, horizon) booleans
     levels: tuple[float, ...],
 ) -> tuple[float, float]:
-    """The factors on the distances of the quantiles below and above the median from it that give
-    the least pinball loss.
+    """The two factors of least pinball loss: of the distances of quantiles below, and above, the median.
 
-    A model that learnt from noisier years draws its intervals too wide for quieter ones. One
-    factor a side cannot make quantiles cross.
+    A model trained on noisier years has intervals too wide for quieter ones. One factor for each side cannot
+    make quantiles cross.
     """
     q, y = forecasts[measured], actual[measured]  # (steps, quantiles), (steps,)
     middle = len(levels) // 2

@@ -1,4 +1,4 @@
-"""`energy`: how much power will a house draw in each hour of tomorrow?"""
+"""`energy`: how much power will a household use in each hour of tomorrow?"""
 
 from lstm_apps.forecasting.task import Forecasting
 
@@ -16,7 +16,7 @@ ENERGY = Forecasting(
     test_steps=_HOURS_A_YEAR + 22,
     validation_steps=_HOURS_A_YEAR // 2,
     presets={
-        # About one pass over all windows: more does not help until it hurts.
+        # About one pass over all windows; more does not help.
         "quick": {"epochs": 6, "steps_per_epoch": 80, "patience": 6},
         "full": {"epochs": 30, "steps_per_epoch": 160, "patience": 8, "learning_rate": 1e-3, "dropout": 0.2},
     },

@@ -16,16 +16,16 @@ WQL = Metric(
     "weighted quantile loss: twice the pinball loss, averaged over quantiles, over the sum of |y|",
 )
 MAE = Metric("MAE", "lower", "mean absolute error of the median, in the unit of the series")
-# Origins drawn together: errors of one day are like those of the days around it, and of the weeks.
+# Origins in a block of the bootstrap: errors of neighbouring days are correlated.
 _BLOCK = 28
 COVERAGE = Metric("coverage80", 0.8, "share of measured values inside the 80 % interval")
-# Of the standard deviation: what is less is rounding, not error.
+# Relative to the standard deviation: a smaller error is rounding.
 _LEAST_NAIVE_ERROR = 1e-6
 
 
 def seasonal_naive_error(values: np.ndarray, measured: np.ndarray, season: int) -> float:
-    """Mean |y_t - y_(t-season)| over measured pairs: MASE's unit. `values` (steps,). 0 where the series
-    repeats itself to the accuracy of float32, NaN where no pair is measured."""
+    """Mean |y_t - y_(t-season)| over measured pairs: the unit of MASE. `values` and `measured` are
+    (steps,). 0 where the series repeats itself to the accuracy of float32, NaN where no pair is measured."""
     both = measured[season:] & measured[:-season]
     if not both.any():
         return float("nan")
@@ -38,17 +38,17 @@ def pinball(error: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.maximum(levels * error, (levels - 1) * error)
 
 
-@np.errstate(all="ignore")  # what comes of nothing, or of too much, has a reason
+@np.errstate(all="ignore")  # undefined metrics have a reason
 def score_quantiles(
     forecasts: np.ndarray,  # (origins, horizon, quantiles)
     actual: np.ndarray,  # (origins, horizon)
-    measured: np.ndarray,  # (origins, horizon) of booleans; the others do not count
+    measured: np.ndarray,  # (origins, horizon) booleans; the others do not count
     levels: tuple[float, ...],  # (quantiles,), with 0.1, 0.5 and 0.9 among them
     naive_error: float,  # where it is not above 0, there is no MASE
     seed: int = 0,
 ) -> Scores:
     """MASE, WQL, MAE and coverage, with 95 % intervals from a circular bootstrap (Politis & Romano 1992) of
-    blocks of origins that follow each other, a quarter of all at most."""
+    blocks of consecutive origins, at most a quarter of all. A metric that is undefined has a reason."""
     q = np.asarray(levels)
     error = np.where(measured[..., None], actual[..., None] - forecasts, 0.0)
     absolute = np.abs(error[..., levels.index(0.5)]).sum(axis=1)  # all (origins,) from here

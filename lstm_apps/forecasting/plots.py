@@ -1,4 +1,4 @@
-"""Pictures of quantile forecasts."""
+"""Plots of quantile forecasts."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,12 +8,13 @@ from lstm_apps.features.forecast import ForecastFeatures
 
 
 def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: ForecastFeatures) -> Plot:
-    """Forecast fans over real stretches of the test part: three of seven forecasts each.
+    """Fan charts of three parts of the test part, seven forecasts each.
 
     Args:
         times: (origins, horizon) datetime64.
         actual: (origins, horizon), NaN where not measured.
         quantiles: (origins, horizon, quantiles).
+        features: Of the model, for levels and labels.
     """
     rows = min(3, len(times))
     starts = np.linspace(0, max(0, len(times) - 7), rows, dtype=int)
@@ -28,9 +29,9 @@ def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: 
                               label=f"{span:.0%} interval")  # fmt: skip
         axis.plot(t, q[:, q.shape[-1] // 2], color="C0", linewidth=1.2, label="median")
         axis.plot(t, y, color="black", linewidth=0.9, label="measured")
-        usual = y[features.bounded(np.where(np.isnan(y), features.mean, y)) == y]
-        if len(usual) < (~np.isnan(y)).sum():  # an outlier would flatten all else
-            axis.set_ylim(usual.min(initial=q.min()), usual.max(initial=q.max()))
+        regular = y[features.bounded(np.where(np.isnan(y), features.mean, y)) == y]
+        if len(regular) < (~np.isnan(y)).sum():  # an outlier would flatten all else
+            axis.set_ylim(regular.min(initial=q.min()), regular.max(initial=q.max()))
         for origin in times[part, 0]:
             axis.axvline(origin, color="grey", linewidth=0.4, linestyle=":")
         axis.set_ylabel(features.unit or features.target)
@@ -38,19 +39,20 @@ def fan(times: np.ndarray, actual: np.ndarray, quantiles: np.ndarray, features: 
     figure.axes[0].legend(ncols=4, fontsize="small", loc="upper right")
     return Plot(
         "forecast",
-        "Forecasts against what happened",
+        "Forecasts and measured values",
         f"Each dotted line is a forecast of {features.horizon} steps from the {features.history} before it.",
         figure,
     )
 
 
 def calibration(actual: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> Plot:
-    """How often the measured value lay below each quantile, against how often it should."""
+    """Share of measured values (origins, horizon) below each quantile (origins, horizon, quantiles), over its
+    level."""
     ok = ~np.isnan(actual)
     below = [(actual[ok] <= quantiles[..., i][ok]).mean() for i in range(len(levels))]
     figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     axis.plot(levels, below, marker="o")
-    axis.set(xlabel="quantile asked for", ylabel="share of measured values below it", aspect="equal")
-    return Plot("calibration", "Calibration", "On the line, the quantiles mean what they say.", figure)
+    axis.set(xlabel="quantile", ylabel="share of measured values below it", aspect="equal")
+    return Plot("calibration", "Calibration", "On the line, quantiles are calibrated.", figure)

@@ -1,8 +1,8 @@
-"""What all forecasting applications share: one regular series, quantiles of its next steps."""
+"""The application of all forecasts: one regular series, quantiles of its next steps."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,9 +27,13 @@ from lstm_apps.forecasting.metrics import (
 )
 from lstm_apps.metrics.bootstrap import Scores
 
+if TYPE_CHECKING:
+    import keras
+
+
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-# Networks whose mean is the forecast: a few years hold some thousand days at most, and what one
-# network makes of so few depends on its first weights.
+# Networks of the ensemble: a few years have some thousand days at most, and one network trained on so few
+# depends on its initial weights.
 MEMBERS = 5
 
 
@@ -84,6 +88,7 @@ class Forecasting(Application):
         step = request.step or (known.step if known else None)
         series = read_series(found.path, columns["time"], columns["target"], step, request.dialect)
         split = self._split(series, own=not known or request.step is not None)
+        unit, step = self.unit if known else "", None if request.dialect.start else step
         return Data(
             split.train,
             split.validation,
@@ -91,8 +96,8 @@ class Forecasting(Application):
             provenance={
                 **found.provenance(),
                 "columns": columns,
-                "unit": self.unit if known else "",
-                "resampled_to": None if request.dialect.start else step,
+                "unit": unit,
+                "resampled_to": step,
                 "frequency": str(series.frequency),
                 "steps": len(series),
                 "not_measured": int((~series.measured).sum()),
@@ -101,6 +106,7 @@ class Forecasting(Application):
                 "test_from": str(split.test.series.times[split.test.begin]),
                 "end": str(series.end),
             },
+            settings={**columns, "unit": unit, "step": step},
         )
 
     def _split(self, series: Series, own: bool) -> TimeSplit:
@@ -121,19 +127,15 @@ class Forecasting(Application):
             if not part.series.measured[part.begin :].any():
                 raise InputError(
                     f"From {part.series.times[part.begin]} to {part.series.end}, the {name} part, nothing is "
-                    "measured: leave out the stretch without values."
+                    "measured: leave out the part without values."
                 )
         return split
 
     def fit_features(self, data: Data) -> ForecastFeatures:
         history, horizon = _spans(data.train.series)
-        provenance = data.provenance
         return ForecastFeatures.fit(
             data.train.series,
-            time=provenance["columns"]["time"],
-            target=provenance["columns"]["target"],
-            unit=provenance["unit"],
-            step=provenance["resampled_to"],
+            **data.settings,  # columns, unit, step
             dialect=data.train.series.dialect,
             horizon=horizon,
             history=history,
@@ -143,7 +145,7 @@ class Forecasting(Application):
     def examples(self, features: ForecastFeatures, records: Part) -> "WindowExamples":
         return WindowExamples(features, records, records.origins(features.history, features.horizon))
 
-    def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: ForecastFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.models.forecaster import forecaster
 
         return forecaster(
@@ -161,12 +163,12 @@ class Forecasting(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: ForecastFeatures):
+    def loss(self, features: ForecastFeatures) -> Any:
         from lstm_apps.models.forecaster import QuantileLoss
 
         return {"members": QuantileLoss(features.quantiles, features.std)}
 
-    def calibrate(self, model, features: ForecastFeatures, data: Data) -> ForecastFeatures:
+    def calibrate(self, model: "keras.Model", features: ForecastFeatures, data: Data) -> ForecastFeatures:
         examples = self.examples(features, data.validation)
         inputs, targets, weights = examples.batch(np.arange(len(examples)), None)
         members = model.predict(inputs, batch_size=256, verbose=0)["members"]
@@ -181,25 +183,31 @@ class Forecasting(Application):
         inputs, _, _ = examples.batch(np.arange(len(examples)), None)
         return self._score(features, data, run(inputs)["quantiles"])
 
-    def score_baselines(self, features: ForecastFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        # They get the care the model gets: outliers clipped.
+    def baseline_predictions(
+        self, features: ForecastFeatures, data: Data
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        # Outliers are clipped for them as for the model.
         parts = (data.train, data.validation, data.test)
         split = TimeSplit(*(replace(part, values=features.bounded(part.values)) for part in parts))
         origins = self._test_examples(features, data).origins
-        for name, quantiles in baselines.forecasts(features, split, origins):
-            yield name, self._score(features, data, quantiles)
+        yield from baselines.forecasts(features, split, origins)
+
+    def score_baseline(
+        self, features: ForecastFeatures, data: Data, name: str, predictions: np.ndarray
+    ) -> Scores:
+        return self._score(features, data, predictions)
 
     def _test_examples(self, features: ForecastFeatures, data: Data) -> "WindowExamples":
-        """Origins one horizon apart through the whole test part, so that each step counts once."""
+        """Origins one horizon apart through the whole test part: each step counts once."""
         origins = data.test.origins(features.history, features.horizon, every=features.horizon)
         return WindowExamples(features, data.test, origins)
 
     def _score(self, features: ForecastFeatures, data: Data, quantiles: np.ndarray) -> Scores:
-        """Against what was measured, outliers and all; only MASE's unit leaves those of the training part
-        out, for one of them could make any error small."""
+        """Metrics of quantiles (origins, horizon, quantiles) against all measured values. MASE's unit leaves
+        out outliers of the training part, one of which could make any error small."""
         train = data.train
-        usual = train.series.measured & (features.bounded(train.values) == train.values)
-        naive = seasonal_naive_error(train.values, usual, features.seasons[0])
+        regular = train.series.measured & (features.bounded(train.values) == train.values)
+        naive = seasonal_naive_error(train.values, regular, features.seasons[0])
         actual, measured = self._test_examples(features, data).measured()
         return score_quantiles(quantiles, actual, measured, features.quantiles, naive)
 
@@ -230,7 +238,7 @@ class Forecasting(Application):
     def sample_input(self, features: ForecastFeatures, data: Data) -> dict[str, np.ndarray]:
         origin = self._test_examples(features, data).origins[-1]
         window = data.test.series[:origin][origin - features.history :]
-        # Of a zone's local times UTC was made: that these are in UTC must stand there.
+        # Local times became UTC, so these are written as UTC.
         utc = features.dialect.timezone is not None
         times = np.datetime_as_string(window.times, timezone="UTC") if utc else window.times
         column, chosen, name = (features.dialect.series or "").partition("=")
@@ -239,8 +247,8 @@ class Forecasting(Application):
 
 
 class WindowExamples:
-    """Windows of a series, outliers clipped: inputs as `ForecastFeatures.windows`, targets the steps that
-    followed, weight 0 where a step was not measured."""
+    """Windows of a series with outliers clipped: inputs of `ForecastFeatures.windows`, targets (batch,
+    horizon), and weights (batch, horizon), 0 where a step is not measured."""
 
     def __init__(self, features: ForecastFeatures, part: Part, origins: np.ndarray):
         if not len(origins):
@@ -263,10 +271,10 @@ class WindowExamples:
         return inputs, {"members": targets}, {"members": weights}
 
     def measured(self) -> tuple[np.ndarray, np.ndarray]:
-        """What followed each origin as it is in the series, float32, and whether it was measured: both
+        """The values after each origin, float32 and not clipped, and whether each is measured: both
         (origins, horizon)."""
         ahead = self.origins[:, None] + np.arange(self.features.horizon)
-        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+        with np.errstate(over="ignore"):  # a value beyond float32 is infinite
             values = self.part.values[ahead].astype(np.float32)
         return values, self.part.series.measured[ahead]
 

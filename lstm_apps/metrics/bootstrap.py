@@ -26,7 +26,7 @@ class Metric:
 class Estimate:
     """A metric's value and, where people expect one, its 95 % confidence interval.
 
-    A value that is no finite number is none: `Estimate(None, reason="no event comes in the test part")`.
+    A value that is no finite number is none: `Estimate(None, reason="the test part has no event")`.
 
     Attributes:
         reason: Why there is no value, a clause without a full stop; empty where there is one.

@@ -1,26 +1,34 @@
-"""A quantile forecaster: one LSTM that reads the past and runs on over the steps ahead."""
+"""A quantile forecaster: an LSTM that reads the past and continues over the horizon."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from lstm_apps.layers import LSTM
+from lstm_apps.models import ensemble
+from lstm_apps.models.ensemble import lstms, stacked
 
 _register = keras.saving.register_keras_serializable(package="lstm_apps")
 
 
 @_register
 class SeasonalLags(keras.layers.Layer):
-    """Lays a history out as the steps an LSTM reads, past and ahead.
+    """The LSTM's steps: the end of the history and the horizon, with seasonal lags.
 
-    At each of `context + horizon` steps: the value (0 ahead, where it is not known), the value a
-    season earlier for each season (ahead of the first season: the last known one at that phase),
-    and 1 ahead, 0 before.
+    At each of `context + horizon` steps: the value (0 in the horizon), the last known value at the same phase
+    of each season, and whether the step is in the horizon.
 
     (batch, history) -> (batch, context + horizon, 2 + seasons)
+
+    Args:
+        seasons: Periods in steps.
+        context: Steps of history that the LSTM reads.
+        horizon: Steps of the forecast.
     """
 
-    def __init__(self, seasons, context, horizon, **kwargs):
+    def __init__(self, seasons: Sequence[int], context: int, horizon: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.seasons = tuple(seasons)
         self.context = context
@@ -28,14 +36,14 @@ class SeasonalLags(keras.layers.Layer):
 
     def call(self, history):
         length = history.shape[1]
-        offsets = np.arange(-self.context, self.horizon)  # 0 is the first step ahead
+        offsets = np.arange(-self.context, self.horizon)  # 0 is the first step of the horizon
         known = ops.pad(history[:, length - self.context :], [[0, 0], [0, self.horizon]])
         lags = [
             ops.take(history, length + offsets - s * np.maximum(1, offsets // s + 1), axis=1)
             for s in self.seasons
         ]
-        ahead = ops.ones_like(known) * (offsets >= 0).astype("float32")
-        return ops.stack([known, *lags, ahead], axis=-1)
+        is_horizon = ops.ones_like(known) * (offsets >= 0).astype("float32")
+        return ops.stack([known, *lags, is_horizon], axis=-1)
 
     def get_config(self):
         config = {"seasons": self.seasons, "context": self.context, "horizon": self.horizon}
@@ -44,28 +52,32 @@ class SeasonalLags(keras.layers.Layer):
 
 @_register
 class SeasonalProfiles(keras.layers.Layer):
-    """What the history says of each step ahead without any learning.
+    """Averages of the history for each step of the horizon.
 
-    For each season the mean of the last 3, of the last 7 and of all values at the step's phase,
-    as far as the history goes; then mean and standard deviation of the history, the mean of its
-    last short season, and its last value.
+    For each season the mean of the last 3, of the last 7 and of all values at the step's phase, as far as the
+    history reaches; then mean and standard deviation of the history, the mean of its last short season, and
+    its last value.
 
     (batch, history) -> (batch, horizon, profiles + 4)
+
+    Args:
+        seasons: Periods in steps.
+        horizon: Steps of the forecast.
     """
 
-    def __init__(self, seasons, horizon, **kwargs):
+    def __init__(self, seasons: Sequence[int], horizon: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.seasons = tuple(seasons)
         self.horizon = horizon
 
     def call(self, history):
         length = history.shape[1]
-        ahead = np.arange(self.horizon)
+        steps = np.arange(self.horizon)
         columns = []
         for season in self.seasons:
             cycles = length // season
             # (cycles, horizon): the steps at the same phase, latest first
-            phases = length + ahead % season - season * np.arange(1, cycles + 1)[:, None]
+            phases = length + steps % season - season * np.arange(1, cycles + 1)[:, None]
             values = ops.take(history, phases, axis=1)  # (batch, cycles, horizon)
             for last in sorted({min(3, cycles), min(7, cycles), cycles}):
                 columns.append(ops.mean(values[:, :last], axis=1))
@@ -84,8 +96,8 @@ class SeasonalProfiles(keras.layers.Layer):
 
 @_register
 class OrderedQuantiles(keras.layers.Layer):
-    """Turns free numbers into quantiles that cannot cross: the middle one as it is, the others by
-    steps of softplus away from it. Same shape in and out, quantiles ascending on the last axis."""
+    """Turns unconstrained numbers into quantiles that cannot cross: the middle one is unchanged, the others
+    are softplus steps away from it. Same shape in and out, quantiles ascending on the last axis."""
 
     def call(self, raw):
         raw = ops.unstack(raw, axis=-1)
@@ -101,7 +113,7 @@ class OrderedQuantiles(keras.layers.Layer):
 @_register
 class CalibratedSpread(keras.layers.Layer):
     """Scales the distances from the median: those below by the first of `factors`, those above by
-    the second. Both are 1 until they are set. Same shape in and out."""
+    the second. Both are 1 before calibration. Same shape in and out."""
 
     def build(self, input_shape):
         self.factors = self.add_weight(shape=(2,), initializer="ones", trainable=False, name="factors")
@@ -118,10 +130,16 @@ class CalibratedSpread(keras.layers.Layer):
 class QuantileLoss(keras.losses.Loss):
     """Pinball loss (Koenker & Bassett 1978), averaged over quantiles and members, in units of `scale`.
 
-    Targets (batch, horizon); predictions (batch, horizon, members, quantiles).
+    Targets (batch, horizon); predictions (batch, horizon, members, quantiles); loss (batch, horizon).
+
+    Args:
+        quantiles: Levels, ascending.
+        scale: In the unit of the targets.
     """
 
-    def __init__(self, quantiles, scale=1.0, name="quantile_loss", **kwargs):
+    def __init__(
+        self, quantiles: Sequence[float], scale: float = 1.0, name: str = "quantile_loss", **kwargs: Any
+    ):
         super().__init__(name=name, **kwargs)
         self.quantiles = tuple(quantiles)
         self.scale = scale
@@ -155,23 +173,31 @@ def forecaster(
     Inputs "history" (batch, history), in the unit of the series, and "calendar"
     (batch, context + horizon, calendar_size). Output "quantiles" (batch, horizon, quantiles), in
     the unit of the series: the scaler is in the graph. Output "members" (batch, horizon, members,
-    quantiles) is for the loss: each member learns by itself, because networks that learn to be
-    right on average overfit like one large one.
+    quantiles) is for the loss: each member learns by itself, because networks trained on
+    their mean overfit like one large network.
+
+    Args:
+        history, context, horizon: Steps.
+        seasons: Periods in steps.
+        calendar_size: Columns of the calendar.
+        quantiles: Levels, ascending.
+        mean, std: Of the scaler, in the unit of the series.
+        units: Of each LSTM.
+        layers: LSTMs of a member.
+        dropout: Rate, 0 to 1.
+        members: Networks of the ensemble.
     """
     past = keras.Input((history,), name="history")
     calendar = keras.Input((context + horizon, calendar_size), name="calendar")
     scaled = keras.layers.Normalization(axis=None, mean=mean, variance=std**2, name="scale")(past)
     lags = SeasonalLags(seasons, context, horizon, name="lags")(scaled)
     steps = keras.layers.Concatenate(name="steps")([lags, calendar])
-    # Averages that an LSTM would need many examples to learn. Raw lags beside them made the head
-    # overfit.
+    # Averages that an LSTM would need many examples to learn. With raw lags too, the head overfits.
     profiles = SeasonalProfiles(seasons, horizon, name="profiles")(scaled)
     calendar_ahead = keras.layers.Cropping1D((context, 0), name="calendar_ahead")(calendar)
 
     def member(number: int):
-        x = steps
-        for i in range(layers):
-            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = lstms(steps, number, units, layers)
         x = keras.layers.Cropping1D((context, 0), name=f"ahead_{number}")(x)  # (batch, horizon, units)
         x = keras.layers.Dropout(dropout)(x)
         x = keras.layers.Concatenate()([x, profiles, calendar_ahead])
@@ -179,7 +205,7 @@ def forecaster(
         x = keras.layers.Dropout(dropout)(x)
         return keras.layers.Dense(len(quantiles), name=f"raw_quantiles_{number}")(x)
 
-    raw = ops.stack([member(k + 1) for k in range(members)], axis=2)
+    raw = stacked(ensemble.members(member, members))
     ordered = OrderedQuantiles(name="ordered")(raw)
     each = keras.layers.Normalization(
         axis=None, mean=mean, variance=std**2, invert=True, dtype="float32", name="unscale"

@@ -1,6 +1,9 @@
-"""From a waveform to what a speech model reads, inside the model's graph."""
+"""From a waveform to the input of a speech model, inside the graph: log-mel spectrogram, SpecAugment,
+scaler."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,7 +22,7 @@ class LogMel(keras.layers.Layer):
     `window - hop` samples goes before it.
     """
 
-    def __init__(self, spectrogram: mel.LogMel | dict, **kwargs):
+    def __init__(self, spectrogram: mel.LogMel | dict, **kwargs: Any):
         super().__init__(**kwargs)
         self.spectrogram = spectrogram if isinstance(spectrogram, mel.LogMel) else mel.LogMel(**spectrogram)
 
@@ -38,19 +41,31 @@ class LogMel(keras.layers.Layer):
 
 @_register
 class SpecAugment(keras.layers.Layer):
-    """Another speaker, another microphone, and holes, drawn anew for each example in training, of which
-    `share` are changed.
-
-    The bands are stretched by up to `warp` of their number (vocal tract length perturbation, Jaitly &
-    Hinton 2013), a smooth curve of the standard deviation `tilt` is added to every frame, then
-    `masks` stretches of up to `time_mask` steps and as many of up to `band_mask` bands are set to 0, the
-    mean (Park et al. 2019). Otherwise nothing happens.
+    """Augmentation of a spectrogram as another speaker and microphone, with masks; in training only.
 
     (batch, time, bands) -> (batch, time, bands)
+
+    Args:
+        warp: Largest relative change of the band axis (vocal tract length perturbation, Jaitly & Hinton
+            2013).
+        tilt: Standard deviation of a smooth curve over bands that is added to every frame.
+        masks: Number of time masks and of band masks, which set values to 0, the mean (Park et al. 2019).
+        time_mask: Most steps of a time mask.
+        band_mask: Most bands of a band mask.
+        share: Share of the examples that are augmented, 0 to 1.
+        seed: Of the random generator.
     """
 
     def __init__(
-        self, warp=0.2, tilt=0.15, masks=2, time_mask=6, band_mask=6, share=1.0, seed=None, **kwargs
+        self,
+        warp: float = 0.2,
+        tilt: float = 0.15,
+        masks: int = 2,
+        time_mask: int = 6,
+        band_mask: int = 6,
+        share: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.warp, self.tilt, self.masks = warp, tilt, masks
@@ -88,7 +103,7 @@ class SpecAugment(keras.layers.Layer):
         return x
 
     def _mask(self, x, size, longest):
-        """(batch, size): 0 in one stretch, 1 elsewhere."""
+        """(batch, size): 0 in one interval, 1 elsewhere."""
         steps = ops.cast(ops.arange(size), x.dtype)
         begin = self._uniform(x, 0.0, 1.0) * ops.cast(size, x.dtype)
         inside = (steps >= begin) & (steps < begin + self._uniform(x, 0.0, longest))
@@ -102,9 +117,14 @@ class SpecAugment(keras.layers.Layer):
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 
-def log_mel(waveform, spectrogram: mel.LogMel, mean, variance):
-    """(batch, samples) -> (batch, samples // hop, bands), causal, each band with mean 0 and variance 1
-    over the training part."""
+def log_mel(waveform: Any, spectrogram: mel.LogMel, mean: Sequence[float], variance: Sequence[float]) -> Any:
+    """The scaled log-mel spectrogram: (batch, samples) -> (batch, samples // hop, bands), causal.
+
+    Args:
+        waveform: A Keras tensor, -1 to 1.
+        spectrogram: Its parameters.
+        mean, variance: (bands,) over the training part.
+    """
     context = LeftContext(spectrogram.window - spectrogram.hop, name="waveform_context")(waveform)
     frames = LogMel(spectrogram, name="log_mel")(context)
     return keras.layers.Normalization(mean=mean, variance=variance, name="scale")(frames)

@@ -1,4 +1,4 @@
-"""Texts to the numbers of their pieces in TensorFlow, for a graph that is served."""
+"""Texts to token numbers in TensorFlow, for a graph that is served."""
 
 import base64
 
@@ -7,12 +7,12 @@ import tensorflow_text
 
 
 class Tokenizer(tf.Module):
-    """What `TextFeatures.padded` makes of one sentence each, by `tensorflow_text.SentencepieceTokenizer`.
+    """The same tokens as `TextFeatures.padded`, by `tensorflow_text.SentencepieceTokenizer`.
 
     Args:
         sentencepiece: The vocabulary, a serialised SentencePiece model in base64.
-        length: Pieces that are read; more are cut off.
-        padding, unknown: Numbers of pieces.
+        length: Tokens that are read; more are cut off.
+        padding, unknown: Numbers of these tokens.
     """
 
     def __init__(self, sentencepiece: str, length: int, padding: int, unknown: int):
@@ -21,7 +21,7 @@ class Tokenizer(tf.Module):
         self._length, self._padding, self._unknown = length, padding, unknown
 
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """(batch,) strings to "tokens", (batch, length) int32; of a text without pieces, one unknown."""
-        pieces = self._tokenizer.tokenize(text).to_tensor(self._padding, shape=(None, self._length))
-        first = tf.maximum(pieces[:, :1], self._unknown)
-        return {"tokens": tf.concat([first, pieces[:, 1:]], axis=1)}
+        """(batch,) strings to "tokens", (batch, length) int32; an empty text is one unknown token."""
+        tokens = self._tokenizer.tokenize(text).to_tensor(self._padding, shape=(None, self._length))
+        first = tf.maximum(tokens[:, :1], self._unknown)
+        return {"tokens": tf.concat([first, tokens[:, 1:]], axis=1)}

@@ -102,7 +102,7 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
         said = subprocess.run(command, input=asked, capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
 
-    # A stream in pieces says what the whole says.
+    # A stream in chunks gives what the whole gives.
     if app.stream_outputs:
         rows = export_run(run, data, model, ["onnx", "tflite"], progress=lambda _: None, step=True)
         one = {n: a[:1] for n, a in app.parity_inputs(run.features, data).items()}

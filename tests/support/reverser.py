@@ -188,9 +188,12 @@ class Reverser(Application):
         right = [a == b for a, b in zip(features.greedy(run, data.test), turned, strict=True)]
         return {EXACT.name: proportion(np.array(right))}
 
-    def score_baselines(self, features, data):
-        right = [word == word[::-1] for word in data.test]
-        yield "the word itself", {EXACT.name: proportion(np.array(right))}
+    def baseline_predictions(self, features, data):
+        yield "the word itself", data.test
+
+    def score_baseline(self, features, data, name, predictions):
+        right = [found == word[::-1] for found, word in zip(predictions, data.test, strict=True)]
+        return {EXACT.name: proportion(np.array(right))}
 
     def plots(self, features, data, run):
         return []

@@ -27,10 +27,10 @@ def _fetch_food_reviews(path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as out:
         table = csv.writer(out)
         table.writerow(["text", "score"])
-        for text, opinion in zip(testing["review"], testing["score"], strict=True):
+        for text, score in zip(testing["review"], testing["score"], strict=True):
             if text not in known:
                 plain = html.unescape(re.sub("<[^>]+>", " ", text))
-                table.writerow([plain, "positive" if opinion == "great" else "negative"])
+                table.writerow([plain, "positive" if score == "great" else "negative"])
 
 
 SOURCE = Source(

@@ -15,7 +15,7 @@ def _fetch_mitdb(path: Path) -> None:
     except Exception as error:  # whatever its network client raises
         raise InputError(
             f"Could not download mitdb ({type(error).__name__}). Download it elsewhere and name its folder "
-            "by --data, or try it with made-up beats: --data synthetic-hearts."
+            "by --data, or try it with synthetic beats: --data synthetic-hearts."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Made-up ECGs, to try things out where no recording is at hand: no figure of theirs says anything of people.
+"""Synthetic ECGs, to try things out without a recording: their figures say nothing of people.
 
 Each beat is a sum of Gaussian waves P, Q, R, S and T, as in the model of McSharry et al. (2003, IEEE Trans
 Biomed Eng 50(3)), with an individual's own sizes; the rhythm has premature beats, which that model lacks.
@@ -91,7 +91,7 @@ def write_records(folder: Path, records: int = HEARTS, beats: int = BEATS) -> Pa
 
 SOURCE = Source(
     name="synthetic-hearts",
-    summary="24,000 made-up beats of 16 made-up hearts, to try things out offline",
+    summary="24,000 synthetic beats of 16 synthetic hearts, to try things out offline",
     origin="lstm_apps.data.sources.synthetic_hearts",
     licence="Apache-2.0, as this package",
     citation="after P. McSharry et al. (2003). A dynamical model for generating synthetic "

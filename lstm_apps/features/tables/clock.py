@@ -1,4 +1,4 @@
-"""Local times: from the clock on the wall to UTC, through the nights when clocks change."""
+"""Local times to UTC, through changes between standard and daylight saving time."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ _DAY = 86400
 
 
 def to_utc(times: np.ndarray, zone: str, column: str, where: str) -> np.ndarray:
-    """Times of a zone as UTC; those of days or longer steps stay as they are, for they are dates.
+    """Local times as UTC; times with steps of whole days stay as they are, because they are dates.
 
     Args:
-        times: (rows,) datetime64[s] in the order of time: it tells the first from the second of the
-            hours that come twice when clocks go back.
+        times: (rows,) datetime64[s] in the order of time, by which the two hours that have the same local
+            time when clocks go back are told apart.
         zone: Such as "Europe/Berlin".
         column: For messages.
         where: For messages.
 
     Raises:
-        InputError: A time that no clock showed, for clocks went forward; or there is no pandas.
+        InputError: A local time that does not exist, when clocks go forward; or there is no pandas.
     """
     clocks = times.astype(np.int64) % _DAY
     if len(times) and (clocks == clocks[0]).all():
@@ -55,7 +55,7 @@ def to_utc(times: np.ndarray, zone: str, column: str, where: str) -> np.ndarray:
 
 
 def _firsts(times: np.ndarray, night: np.ndarray, step: np.timedelta64) -> int:
-    """How many rows of hours that come twice are of the first time."""
+    """How many rows of a repeated hour belong to its first pass."""
     back = np.flatnonzero(np.diff(times[night]) <= np.timedelta64(0, "s"))
     if len(back):
         return int(back[0]) + 1
@@ -66,8 +66,8 @@ def _firsts(times: np.ndarray, night: np.ndarray, step: np.timedelta64) -> int:
 
 
 def looks_like_clock_change(times: np.ndarray) -> bool:
-    """Whether these times, which come twice, all lie in the small hours of Sundays when clocks go back: from
-    September to November, or in March and April."""
+    """Whether these repeated times (rows,) all lie in early hours of Sundays when clocks change: in September
+    to November, or in March and April."""
     days = times.astype("datetime64[D]")
     months = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
     hours = (times - days.astype("datetime64[s]")).astype(np.int64) // 3600

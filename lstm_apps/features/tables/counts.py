@@ -15,10 +15,10 @@ _DAY = 86400
 
 
 def from_numbers(values: np.ndarray, column: str, where: str, dialect: Dialect) -> Times:
-    """Times of numbers, by their size; NaT where there is none. What they are taken for is told.
+    """Times of numbers (rows,), interpreted by their size, with a warning; NaT where there is none.
 
     Raises:
-        InputError: They may be anything.
+        InputError: No known kind of time.
     """
     is_known = np.isfinite(values)
     known = values[is_known]
@@ -29,22 +29,22 @@ def from_numbers(values: np.ndarray, column: str, where: str, dialect: Dialect) 
         return _from_row_numbers(values, known, whole, column, where, dialect)
     low, high = float(known.min()), float(known.max())
 
-    def told(found: np.ndarray, what: str, is_local: bool = True) -> Times:
+    def warned(found: np.ndarray, what: str, is_local: bool = True) -> Times:
         warnings.warn(f"{where}: {column!r} is read as {what}.", stacklevel=6)
         times = np.full(len(values), NEVER)
         times[is_known] = found
         return Times(times, dialect, is_local)
 
     if whole and (compact := _compact(known)) is not None:
-        return told(compact[0], compact[1])
+        return warned(compact[0], compact[1])
     for unit, exponent in (("seconds", 0), ("milliseconds", 3), ("microseconds", 6), ("nanoseconds", 9)):
         if 1e8 * 10**exponent <= low and high < 1e10 * 10**exponent:
             seconds = np.floor(known / 10**exponent + (1e-6 if exponent else 0))
             found = seconds.astype(np.int64).astype("datetime64[s]")
-            return told(found, f"{unit} since 1970, UTC", is_local=False)
+            return warned(found, f"{unit} since 1970, UTC", is_local=False)
     if not whole and low >= 1e4 and high < 1e5:
         found = np.round((known - 25569) * _DAY).astype(np.int64).astype("datetime64[s]")
-        return told(found, "Excel's days since 1900")
+        return warned(found, "Excel's days since 1900")
     i = int(np.isfinite(values).argmax())
     days = " If they are Excel's numbers of days, give these cells the format of dates." if low >= 1e4 else ""
     raise InputError(
@@ -54,7 +54,7 @@ def from_numbers(values: np.ndarray, column: str, where: str, dialect: Dialect) 
 
 
 def _compact(values: np.ndarray) -> tuple[np.ndarray, str] | None:
-    """Times of numbers whose digits are a date, and what they are; None where some are not."""
+    """Times of numbers whose digits are a date, and the form; None where some are not."""
     digits = {len(str(int(v))) for v in (values.min(), values.max())}
     kinds = {
         4: "years",

@@ -33,12 +33,12 @@ _FIRST = {"d": "day first", "m": "month first"}
 
 
 class Times(NamedTuple):
-    """What was read.
+    """Parsed times.
 
     Attributes:
         values: (rows,) datetime64[s], NaT where a cell is no time.
-        dialect: With what was found out.
-        is_local: Whether a clock on the wall may have shown them; otherwise they are in UTC.
+        dialect: With what was detected, such as `dayfirst`.
+        is_local: Whether they may be local times; otherwise they are in UTC.
     """
 
     values: np.ndarray
@@ -47,7 +47,7 @@ class Times(NamedTuple):
 
 
 def moment(cell: Any) -> np.datetime64:
-    """Of an object that is a time, anything else NaT."""
+    """The time of an object, in UTC if it has a zone; NaT of anything else."""
     if is_missing(cell) or not isinstance(cell, datetime | date | np.datetime64):
         return NEVER
     if isinstance(cell, datetime) and cell.tzinfo is not None:
@@ -61,10 +61,10 @@ def moment(cell: Any) -> np.datetime64:
 
 
 def from_forms(cells: list[str], column: str, where: str, dialect: Dialect) -> Times:
-    """Times of text that is neither plain ISO 8601 nor all numbers; NaT where there is none.
+    """Times (cells,) of text that is neither plain ISO 8601 nor all numbers; NaT where there is none.
 
     Raises:
-        InputError: The day may be the month.
+        InputError: Day and month are ambiguous, or some cells have a UTC offset and others none.
     """
     first = next(c for c in cells if c)
     if _QUARTER(first):
@@ -133,25 +133,25 @@ def _parsed(form: str, cells: np.ndarray) -> np.ndarray:
 
 
 def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: Dialect) -> Times:
-    """By the one order of day, month and year that fits all cells."""
-    if not (readings := _readings(first)):
+    """Parse with the one order of day, month and year that fits all cells."""
+    if not (orders := _orders(first)):
         return Times(np.full(len(cells), NEVER), dialect)
     if dialect.dayfirst is not None:
         unwanted = "m" if dialect.dayfirst else "d"
-        readings = {order: forms for order, forms in readings.items() if order != unwanted}
-        if len(readings) > 1:
-            readings.pop("y", None)
-        if not readings:
+        orders = {order: forms for order, forms in orders.items() if order != unwanted}
+        if len(orders) > 1:
+            orders.pop("y", None)
+        if not orders:
             place = row(where, int((cells == first).argmax()))
             order, say = ("d", "--no-dayfirst") if dialect.dayfirst else ("m", "--dayfirst")
             raise InputError(
                 f"{place}: {column!r} is {first!r}, which cannot be read {_FIRST[order]}: say {say}."
             )
-    # Most readings fail on a few rows already.
+    # A sample of rows excludes most orders.
     sample = cells[:: max(1, len(cells) // 1000)]
-    failed = {order: float(np.isnat(_first_of(f, sample)).mean()) for order, f in readings.items()}
-    likely = [order for order in readings if failed[order] <= min(failed.values()) + 0.2]
-    found_by = {order: _first_of(readings[order], cells) for order in likely}
+    failed = {order: float(np.isnat(_first_of(f, sample)).mean()) for order, f in orders.items()}
+    likely = [order for order in orders if failed[order] <= min(failed.values()) + 0.2]
+    found_by = {order: _first_of(orders[order], cells) for order in likely}
     fewest = min(int(np.isnat(t).sum()) for t in found_by.values())
     best = {k: t for k, t in found_by.items() if int(np.isnat(t).sum()) == fewest}
     if "y" in best and len(best) > 1 and not _one_way(best["y"]):
@@ -169,9 +169,9 @@ def _by_format(cells: np.ndarray, first: str, column: str, where: str, dialect: 
     return Times(times, dialect)
 
 
-def _readings(first: str) -> dict[str, list[str]]:
-    """How a cell may be read, by what stands first: "d" day, "m" month, "y" year of two digits, "" no doubt.
-    Each is a list of formats: the cell's own, and the same date with any other clock or none."""
+def _orders(first: str) -> dict[str, list[str]]:
+    """The possible orders of a date: "d" day, "m" month or "y" year of two digits first, "" unambiguous; of
+    each a list of formats: the cell's own, and the same date with any other clock or none."""
     # Nobody writes years of two digits first and points between.
     dates = [d.format(s) for d in _DATES for s in "-/. " if s in first and (d[:2], s) != ("%y", ".")]
     in_words = bool(re.search("[A-Za-z]{3}", first))
@@ -196,7 +196,7 @@ def _has_format(cell: str, form: str) -> bool:
 
 
 def _first_of(forms: list[str], cells: np.ndarray) -> np.ndarray:
-    """Each cell by the first of the formats that it has."""
+    """(cells,) each cell parsed by the first format that fits."""
     times = np.full(len(cells), NEVER)
     for form in forms:
         left = np.flatnonzero(np.isnat(times))
@@ -213,6 +213,7 @@ def _one_way(times: np.ndarray) -> bool:
 
 
 def has_pandas() -> bool:
+    """Whether pandas is installed."""
     try:
         import pandas  # noqa: F401
     except ImportError:

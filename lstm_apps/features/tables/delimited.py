@@ -1,4 +1,4 @@
-"""Text tables: from the bytes of a file to cells of text, whatever separates the fields."""
+"""Text tables: from the bytes of a file to cells of text, with the separator detected."""
 
 import codecs
 import csv
@@ -34,16 +34,16 @@ Columns = dict[str, Any]  # by name: an arrow array or a list of text
 def read_delimited(
     path: Path, content: bytes, names: Sequence[str], skip: int
 ) -> tuple[list[str], Columns, Where]:
-    """The header, the cells and the name of a text table.
+    """Header, columns (rows,) of text, and name of a text table.
 
     Args:
         path: For messages.
         content: The file's bytes, not compressed.
-        names: Columns that should be there: they tell the header and the separator.
+        names: Expected columns, by which header and separator are detected.
         skip: Lines above the header to leave out.
 
     Raises:
-        InputError: It cannot be read as a table of text.
+        InputError: No readable text table, or two columns of one of `names`.
     """
     text, encoding = _decoded(path, content)
     head = text[:_HEAD]
@@ -54,7 +54,7 @@ def read_delimited(
         separator = _separator(lines[top : top + _MOST_ABOVE], names)
     header = [name.strip() for name in next(csv.reader([lines[top]], delimiter=separator))]
     if not set(names) <= set(header):
-        _tell_of_header(path, lines, top, names)
+        _check_header(path, lines, top, names)
     for name in names:
         if header.count(name) > 1:
             raise InputError(f"{path} has {header.count(name)} columns called {name!r}: rename the others.")
@@ -64,9 +64,9 @@ def read_delimited(
             f"without pandas and pyarrow only commas and UTF-8 are read: {EXTRA}."
         )
     if encoding != "utf-8":
-        _tell(f"{path} is read as {encoding}.")
+        _warn(f"{path} is read as {encoding}.")
     if separator != ",":
-        _tell(f"{path}: its fields are separated by {SEPARATORS[separator]}.")
+        _warn(f"{path}: its fields are separated by {SEPARATORS[separator]}.")
 
     begin = starts[top + 1] if top + 1 < len(starts) else len(text)
     below = _Below(path, text, begin, separator, [*_unique(header)], top + 1)
@@ -95,7 +95,7 @@ def _decoded(path: Path, content: bytes) -> tuple[str, str]:
 
 
 def _header_line(path: Path, lines: list[str], names: Sequence[str], skip: int) -> tuple[int, str]:
-    """The index of the header's line, and the separator if a line above says it, as Excel's `sep=;`."""
+    """Index of the header's line, and the separator if a line above declares it, as Excel's `sep=;`."""
     top, separator = skip, ""
     while top < len(lines):
         line = lines[top].strip()
@@ -108,8 +108,8 @@ def _header_line(path: Path, lines: list[str], names: Sequence[str], skip: int) 
 
 
 def _separator(lines: list[str], names: Sequence[str]) -> str:
-    """What separates the fields: the sign that finds the columns asked for; else the one by which most lines
-    have as many fields as the header."""
+    """The separator that finds the columns `names`; else the one by which most lines have as many fields as
+    the header."""
 
     def likely(separator: str) -> tuple[int, float, int]:
         header, *rows = csv.reader(lines, delimiter=separator)
@@ -123,8 +123,8 @@ def _separator(lines: list[str], names: Sequence[str]) -> str:
         return ","
 
 
-def _tell_of_header(path: Path, lines: list[str], top: int, names: Sequence[str]) -> None:
-    """InputError where another line has the names."""
+def _check_header(path: Path, lines: list[str], top: int, names: Sequence[str]) -> None:
+    """Raise an InputError where another line has the names."""
     for number in range(min(len(lines), _MOST_ABOVE) if names else 0):
         for separator in SEPARATORS:
             if set(names) <= {f.strip(' "') for f in lines[number].split(separator)}:
@@ -135,7 +135,7 @@ def _tell_of_header(path: Path, lines: list[str], top: int, names: Sequence[str]
 
 
 class _Below:
-    """What stands below the header."""
+    """The lines below the header."""
 
     def __init__(self, path: Path, text: str, begin: int, separator: str, header: list[str], line: int):
         self.path, self.separator, self.header, self.line = path, separator, header, line
@@ -211,10 +211,10 @@ class _Below:
             if len(below) > _MOST_BELOW or len(row) > len(self.header) or row[0].strip()[:1].isdigit():
                 raise self._other_width(line, row)  # a row that was cut, not a note below the table
         if comments:
-            _tell(f"{self.path}: {comments} line(s) of comments (#) are left out.")
+            _warn(f"{self.path}: {comments} line(s) of comments (#) are left out.")
         if below:
             line, row = below[0]
-            _tell(
+            _warn(
                 f"{self.path}: {len(below)} line(s) at the end are left out, first line {line}: "
                 f"{self.separator.join(row)[:60]!r}."
             )
@@ -246,5 +246,5 @@ def _has_arrow() -> bool:
     return True
 
 
-def _tell(sentence: str) -> None:
+def _warn(sentence: str) -> None:
     warnings.warn(sentence, stacklevel=4)

@@ -1,4 +1,4 @@
-"""How a person's table is written, where the table itself leaves it open."""
+"""How a user's table is written, where the table itself is ambiguous."""
 
 import difflib
 import zoneinfo
@@ -27,10 +27,13 @@ OPTIONS: Options = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a person says of a table; `None`, nothing: the table says it, or an error asks for it.
+    """The user's description of a table; `None` means that it is detected, or an error asks for it.
 
-    After reading, `decimal`, `dayfirst` and `first` are as found, so that a shorter table of the same kind
-    is read alike.
+    After reading, `decimal`, `dayfirst` and `first` are those detected, so that a shorter table of the same
+    kind is read alike.
+
+    Raises:
+        InputError: A value that is not possible.
     """
 
     skip: int = 0  # lines above the header
@@ -55,7 +58,7 @@ class Dialect:
 
     @classmethod
     def of(cls, chosen: Mapping[str, Any]) -> Self:
-        """From values by name, as JSON has them."""
+        """From values by name, as in JSON; an InputError for an unknown name or value."""
         known = [f.name for f in fields(cls)]
         for name in chosen:
             if name not in known:
@@ -68,7 +71,7 @@ class Dialect:
         return [f.name for f in fields(self) if getattr(self, f.name) != f.default]
 
     def changed(self, **given: Any) -> Self:
-        """With what was given for this one table. A new start is that of its first row."""
+        """A copy with the values given for one table. A new start is that of its first row."""
         if "start" in given:
             given |= {"every": None, "first": None}
         return replace(self, **given)

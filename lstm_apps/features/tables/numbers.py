@@ -1,4 +1,4 @@
-"""Numbers as people write them: grouped digits, decimal commas, marks for what is missing."""
+"""Parses numbers: grouped digits, decimal commas, markers of missing values."""
 
 import math
 import re
@@ -29,7 +29,7 @@ _GROUPED = {
 
 
 def is_missing(cell: Any, markers: Sequence[str] = ("?",)) -> bool:
-    """Whether a cell stands for no value: nothing, NaN, or with any `markers` one of the usual words."""
+    """Whether a cell is missing: empty, NaN, one of `markers` or, if there are any, of the common ones."""
     if isinstance(cell, str):
         return not cell.strip() or (bool(markers) and cell.strip().lower() in {*_MISSING, *markers})
     # NAType is of pandas, which need not be here.
@@ -44,10 +44,10 @@ def is_missing(cell: Any, markers: Sequence[str] = ("?",)) -> bool:
 def parse_numbers(
     cells: Sequence[Any] | np.ndarray, column: str, where: str, dialect: Dialect = PLAIN
 ) -> np.ndarray:
-    """Cells as float64, NaN where they are missing: empty, "?", "NA" and the like, or a marker of `dialect`.
+    """Cells as float64 (cells,), NaN where missing: empty, "?", "NA" and the like, or a marker of `dialect`.
 
     Raises:
-        InputError: Text or infinity, by its row; or 1,234 may be a thousand as well as one.
+        InputError: Text or infinity, by its row; or an ambiguous sign, as in 1,234.
     """
     return read_numbers(cells, column, where, dialect)[0]
 
@@ -55,7 +55,7 @@ def parse_numbers(
 def read_numbers(
     cells: Sequence[Any] | np.ndarray, column: str, where: str, dialect: Dialect
 ) -> tuple[np.ndarray, str | None]:
-    """As `parse_numbers`, and the sign before decimals where the cells had one that had to be found out."""
+    """As `parse_numbers`, and the decimal sign where it was detected."""
     decimal = None
     kind = cells.dtype.kind if isinstance(cells, np.ndarray) else "O"
     if kind == "M":
@@ -82,7 +82,7 @@ def _number(text: str) -> float | None:
 
 
 def _from_objects(cells: list, column: str, where: str, dialect: Dialect) -> tuple[np.ndarray, str | None]:
-    points = dialect.decimal != "," and _usual(True, where) == "."  # 1.234 is one and decimals
+    points = dialect.decimal != "," and _decimal_by_separator(True, where) == "."  # 1.234 is one and decimals
     if points and not {bool, np.bool_} & set(map(type, cells)):
         try:
             return np.array(cells, object).astype(np.float64), None
@@ -106,9 +106,9 @@ def _from_objects(cells: list, column: str, where: str, dialect: Dialect) -> tup
                 values[i] = float(cell)
             except (ValueError, TypeError, OverflowError) as error:
                 raise _no_number(row(where, i), column, cell) from error
-    told = {text: n for text, n in counted.items() if text not in ("", "?") and text.lower() != "nan"}
-    if told:
-        marks = ", ".join(f"{n} of {text!r}" for text, n in told.items())
+    unmeasured = {text: n for text, n in counted.items() if text not in ("", "?") and text.lower() != "nan"}
+    if unmeasured:
+        marks = ", ".join(f"{n} of {text!r}" for text, n in unmeasured.items())
         warnings.warn(f"{where}: cells of {column!r} that count as not measured: {marks}.", stacklevel=4)
     values[places], decimal = _from_text(texts, places, column, where, dialect.decimal)
     return values, decimal
@@ -125,7 +125,7 @@ def _from_text(
     fits = [d for d, matches in _GROUPED.items() if all(map(matches, plain))]
     if len(fits) == 2 and (dots or commas):
         if decimal is None:
-            decimal = _usual(dots, where)
+            decimal = _decimal_by_separator(dots, where)
         if decimal is None:
             i = next(i for i, t in enumerate(plain) if "," in t or "." in t)
             raise InputError(
@@ -154,9 +154,9 @@ def _from_text(
     return values, decimal
 
 
-def _usual(dots: bool, where: str) -> str | None:
-    """The decimal sign of 1.234, or of 1,234, where the separator of fields tells: who separates by commas
-    writes decimal points."""
+def _decimal_by_separator(dots: bool, where: str) -> str | None:
+    """The decimal sign of 1.234, or of 1,234, by the separator of fields: with commas between fields it is a
+    point."""
     separator = getattr(where, "separator", "")
     if dots:
         return "." if separator in (",", "\t", "") else None

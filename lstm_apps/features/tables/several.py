@@ -1,4 +1,4 @@
-"""Tables that hold several series below each other, which must not become one."""
+"""Tables with several series below each other (long format), of which one is read."""
 
 import re
 
@@ -32,7 +32,7 @@ _NAMES = (
 
 
 def chosen_rows(table: Table, series: str | None) -> np.ndarray | None:
-    """The rows of the series that a person chose as COLUMN=NAME; None: all.
+    """The rows (kept,) of the series that a user chose as COLUMN=NAME; None: all.
 
     Raises:
         InputError: No such column or no row of that name; a column alone.
@@ -56,15 +56,15 @@ def chosen_rows(table: Table, series: str | None) -> np.ndarray | None:
 
 
 def check_one_series(table: Table, times: np.ndarray, used: tuple[str, ...]) -> None:
-    """InputError where a column looks like the name of the series that a row is of.
+    """Raise an InputError where a column seems to name the series of each row.
 
-    Such a column holds text or whole numbers, and either no time comes twice within one of its names, though
-    times come twice; or each of its names stands in rows one after another and nowhere else.
+    Such a column has text or integers, and either no time repeats within one name, though times repeat in the
+    table; or the rows of each name are contiguous.
 
     Args:
         table: The table.
         times: (rows,) its times.
-        used: The columns of times and values, which are none.
+        used: The columns of times and values, which are not checked.
     """
     ordered = np.sort(times)
     repeated = bool((ordered[1:] == ordered[:-1]).any())
@@ -89,7 +89,7 @@ def check_one_series(table: Table, times: np.ndarray, used: tuple[str, ...]) -> 
 
 
 def _codes(column: str, cells: np.ndarray) -> tuple[np.ndarray, list]:
-    """The names in a column and which of them each row has; none of a column that cannot hold names."""
+    """The index of each row's name (rows,), and the names of a column; empty if it has no names."""
     none: tuple[np.ndarray, list] = np.zeros(0, np.int64), []
     if cells.dtype.kind not in "iuO" or not len(cells):
         return none

@@ -1,4 +1,4 @@
-"""Values that are written as numbers and perhaps are none: markers of what is missing, typing errors."""
+"""Suspicious numbers: markers of missing values, typing errors."""
 
 import warnings
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from lstm_apps.features.tables.where import row
 
-# So many values, spread evenly, tell how far they spread.
+# Evenly spaced values that suffice to measure the spread.
 _ENOUGH = 100_000
-# How far from the median a value is told of, in units of the larger of the two spreads of `_spread`.
+# Distance from the median, in units of `_spread`, beyond which a value is suspicious.
 _FAR = 20
 _SHOWN = 3
 
 
-def tell_suspects(values: np.ndarray, column: str, where: str) -> None:
+def warn_suspects(values: np.ndarray, column: str, where: str) -> None:
     """Warn of numbers that look like a marker, such as -999, and of those far from all others.
 
     Args:
@@ -54,8 +54,7 @@ def _spread(known: np.ndarray) -> float:
 
 
 def _looks_like_marker(value: float, known: np.ndarray) -> bool:
-    """Whether an extreme is one of the numbers that stand for nothing, or comes again and again, and lies
-    apart from the others."""
+    """Whether an extreme value is far from the others and either a common marker or repeated."""
     others = known[known != value]
     if not len(others):
         return False

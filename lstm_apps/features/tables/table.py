@@ -1,4 +1,4 @@
-"""Columns of a table as a person has it: a file, a dict of lists, a DataFrame."""
+"""Columns of a table: a file, a dict of lists, a DataFrame."""
 
 import bz2
 import gzip
@@ -30,27 +30,28 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Table:
-    """A table in memory; a column becomes an array when it is asked for."""
+    """A table in memory; `column` converts to an array."""
 
     header: list[str]
     where: Where
     _columns: Mapping[str, Any]
 
     def column(self, name: str) -> np.ndarray:
-        """The cells (rows,): numbers, datetime64 in UTC, or objects as they are, such as text."""
+        """The cells (rows,): numbers, datetime64 in UTC, or unchanged objects, such as text; an InputError if
+        the column is no list."""
         try:
             return _cells(self._columns[name])
         except TypeError as error:
             raise InputError(f"A column of the table is no list: {error}.") from error
 
     def is_utc(self, name: str) -> bool:
-        """Whether a column's type says that its times are of a zone: its cells are then in UTC."""
+        """Whether a column's type has a time zone: its cells are then in UTC."""
         column = self._columns[name]
         kind = getattr(column, "type", None) if _is_arrow(column) else getattr(column, "dtype", None)
         return getattr(kind, "tz", None) is not None
 
     def check(self, names: Sequence[str], advice: Callable[[str], str]) -> None:
-        """InputError where a column is missing; `advice(name)` ends its sentence."""
+        """Raise an InputError where a column is missing; `advice(name)` ends its message."""
         for name in names:
             if name not in self.header:
                 raise missing_column(self, name, advice(name))
@@ -59,17 +60,17 @@ class Table:
 def read_columns(
     source: Any, names: tuple[str, ...], optional: tuple[str, ...] = (), dialect: Dialect = PLAIN
 ) -> tuple[dict[str, list], str]:
-    """The columns `names`, and those of `optional` that are there; and what to call the source in a
-    message.
+    """The columns `names` and those of `optional` that exist, as lists (rows,), and the name of the table in
+    messages.
 
     Args:
-        source: As of `open_table`.
-        names: Columns that must be there.
-        optional: Columns that may be.
-        dialect: What is known of how it is written.
+        source: See `open_table`.
+        names: Required columns.
+        optional: Other columns.
+        dialect: How the table is written.
 
     Raises:
-        InputError: No table, or without a column.
+        InputError: No table, or a required column is missing.
     """
     table = open_table(source, names, dialect)
     table.check(names, lambda _: "Name the columns when training: --column ROLE=NAME.")
@@ -78,9 +79,9 @@ def read_columns(
 
 
 def column_names(source: Any) -> list[str]:
-    """The columns of a table that `read_columns` reads."""
+    """Names of the columns of a table, see `open_table`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # told when its cells are read
+        warnings.simplefilter("ignore")  # they are repeated when its cells are read
         return open_table(source).header
 
 
@@ -91,11 +92,11 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
         source: Path of a file with a header: text (separated by commas, semicolons, tabs or bars),
             Excel or Parquet, as they are or compressed (gz, xz, bz2, zip); or anything that gives a
             column by `source[name]`, such as a dict of lists or a pandas DataFrame.
-        names: Columns that will be asked for.
-        dialect: What is known of how it is written.
+        names: Columns that will be read; they help to find the header.
+        dialect: How the table is written.
 
     Raises:
-        InputError: It is none of these.
+        InputError: None of these, unreadable, or two columns of one of `names`.
     """
     if isinstance(source, str | Path):
         return _from_file(Path(source), names, dialect)
@@ -113,7 +114,7 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
 
 
 def missing_column(table: Table, name: str, advice: str) -> InputError:
-    """The error of a column that is not there, with the nearest name."""
+    """The error of a missing column, with the nearest name."""
     header = [str(other) for other in table.header]
     if header and all(_is_value(other) for other in header):
         advice = "Its first line looks like values: put a line with the names of the columns above it."
@@ -128,7 +129,7 @@ def missing_column(table: Table, name: str, advice: str) -> InputError:
 
 
 def _is_value(text: str) -> bool:
-    """Whether this could stand in a row, as no name would."""
+    """Whether this looks like a value rather than a name."""
     return text[:1].isdigit() or text[:1] in ("-", "+") or is_missing(text)
 
 
@@ -250,7 +251,7 @@ def _arrow_cells(column: Any) -> np.ndarray:
 
 
 def parse_names(cells: list, column: str, where: str) -> np.ndarray:
-    """Cells as text. One that is empty or missing is an InputError that names the row."""
+    """Cells as text (cells,). An empty or missing cell is an InputError with its row."""
     names = ["" if is_missing(c, ()) else str(c).strip() for c in cells]
     if "" in names:
         raise InputError(f"{row(where, names.index(''))}: {column!r} is empty.")
@@ -261,8 +262,8 @@ NEVER = np.iinfo(np.int64).min
 
 
 def read_parquet(folder: Path, name: str, *columns: str) -> dict[str, np.ndarray]:
-    """Columns of the Parquet table `name` or `clif_name` of a folder; times, whose names end in "_dttm" in
-    CLIF, are seconds since 1970, `NEVER` where there is none.
+    """Columns (rows,) of the Parquet table `name` or `clif_name` of a folder; times, whose names end in
+    "_dttm" in CLIF, are seconds since 1970, `NEVER` where missing.
 
     Raises:
         InputError: No such table, or without a column.

@@ -1,4 +1,4 @@
-"""Times as people write them: ISO 8601, other dates, seconds since 1970, months, quarters, years."""
+"""Parses times: ISO 8601, other dates, seconds since 1970, months, quarters, years."""
 
 import re
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ _ZONE = re.compile(r"\d ?([A-Z]{3,5}|[A-Z][a-z]+/[A-Za-z_]+)$").search
 def parse_times(
     cells: Sequence[Any] | np.ndarray, column: str, where: str, dialect: Dialect = PLAIN
 ) -> np.ndarray:
-    """Cells as datetime64[s].
+    """Cells as datetime64[s], (cells,).
 
     Args:
         cells: Times, or text or numbers that stand for times; those with a UTC offset are turned to
             UTC.
         column: For messages.
         where: For messages.
-        dialect: What is known of how they are written; its `timezone` and `start` are not for here.
+        dialect: How they are written; `timezone` is applied elsewhere.
 
     Raises:
-        InputError: Anything else, or no time at all, by its row; 01/02 may be a day in January as well.
+        InputError: A cell that is no time, by its row; or day and month are ambiguous, as in 01/02.
     """
     times = read_times(cells, column, where, dialect).values
     if np.isnat(times).any():

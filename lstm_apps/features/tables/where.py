@@ -1,4 +1,4 @@
-"""Where something stands in a person's table, for messages."""
+"""Names of tables and rows in messages."""
 
 from collections.abc import Callable
 from typing import Self
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Where(str):
-    """What to call a table in a message; it knows at which line of a file a row stands.
+    """The name of a table in messages, which knows the line of each row in the file.
 
     Attributes:
         separator: Of the fields of a text file; "" of any other table.
@@ -20,13 +20,13 @@ class Where(str):
 
     @classmethod
     def of(cls, name: str, lines: Callable[[], np.ndarray], separator: str = "", word: str = "line") -> Self:
-        """Of a file: `lines()` gives the line of each row, and is asked only where a message needs it."""
+        """Of a file: `lines()` gives the line of each row (rows,), and is called only for a message."""
         where = cls(name)
         where.separator, where._lines, where._word = separator, lines, word
         return where
 
     def only(self, rows: np.ndarray) -> "Where":
-        """Of a table of some rows of this one."""
+        """Of a table with the rows `rows` (kept,) of this one."""
         where = Where(self)
         where.separator, where._lines, where._word = self.separator, self._lines, self._word
         where._rows = rows if self._rows is None else self._rows[rows]

@@ -104,7 +104,7 @@ def _with_intervals(
     """The signal with samples cut out and inserted between its beats, and its R peaks."""
     signal, rate, peaks = record.signal, record.rate, record.peaks
     seam = int(_SEAM * rate)
-    pieces, moved, at, shift = [], peaks.copy(), 0, 0
+    parts, moved, at, shift = [], peaks.copy(), 0, 0
     for i in range(1, len(peaks)):
         change = int(wanted[i - 1] - (peaks[i] - peaks[i - 1]))
         if change < 0:
@@ -112,16 +112,16 @@ def _with_intervals(
             begin = max(peaks[i - 1] + int(_KEPT * rate), end + change)
             if begin < end:
                 step = signal[end] - signal[begin]
-                pieces += [_ramped(signal[at:begin], seam, 0, step / 2)]
-                pieces += [_ramped(signal[end : peaks[i]], seam, -step / 2, 0)]
+                parts += [_ramped(signal[at:begin], seam, 0, step / 2)]
+                parts += [_ramped(signal[end : peaks[i]], seam, -step / 2, 0)]
                 at, shift = peaks[i], shift - (end - begin)
         elif change > 0:
             middle = peaks[i] - int(_PAUSE_AT * rate)
             hiss = rng.normal(0, np.std(np.diff(signal)) / 2, change)
-            pieces += [signal[at:middle], signal[middle] + hiss]
+            parts += [signal[at:middle], signal[middle] + hiss]
             at, shift = middle, shift + change
         moved[i] = peaks[i] + shift
-    return np.concatenate([*pieces, signal[at:]]), moved
+    return np.concatenate([*parts, signal[at:]]), moved
 
 
 def _ramped(part: np.ndarray, seam: int, begin: float, end: float) -> np.ndarray:

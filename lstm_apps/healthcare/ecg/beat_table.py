@@ -147,8 +147,7 @@ def _long(intervals: np.ndarray, axis: int) -> np.ndarray:
 
 def _unsteadiness(intervals: np.ndarray, count: int) -> np.ndarray:
     """(beats,): the median absolute difference of log intervals one, two or three beats apart, whichever is
-    least, over the last `count` intervals. Bigeminy and trigeminy are steady by it, atrial fibrillation is
-    not."""
+    least, over the last `count` intervals. Bigeminy and trigeminy are steady, atrial fibrillation is not."""
     logs = np.log(intervals)
     changes = [np.abs(logs - np.concatenate([logs[:lag], logs])[: len(logs)]) for lag in range(1, LAGS + 1)]
     return np.min([before_each(c, count, np.median) for c in changes], axis=0)

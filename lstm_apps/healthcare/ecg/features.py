@@ -211,9 +211,8 @@ class BeatStream:
                 chunk for all. NaN means that the lead is off: its last value and the time go on.
 
         Returns:
-            A dict for each beat: "time" (s since the beginning), "label", "probability". In noise the label
-                is
-            `UNREADABLE` and the probability NaN.
+            A dict for each beat: "time" (s since the beginning), "label", "probability". In noise the
+            label is `UNREADABLE` and the probability NaN.
 
         Raises:
             InputError: As `read_ecg`, or another rate.

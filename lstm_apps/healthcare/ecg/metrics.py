@@ -78,8 +78,7 @@ def scores(patients: Sequence[str], annotated: Sequence[Labelled], detected: Seq
 
 
 def _estimates(of_patients: dict[str, np.ndarray], metrics: Sequence[Metric]) -> Scores:
-    """`_from_confusion` of the patients' confusion matrices pooled, under the names of `metrics`, which may
-    be fewer."""
+    """`_from_confusion` of the patients' confusion matrices pooled, under the names of `metrics`."""
     tables = np.array(list(of_patients.values()))
     draws = [
         _from_confusion(tables[patients].sum(axis=0))

@@ -1,16 +1,27 @@
 """A heartbeat classifier: a forward LSTM over beats, one step a beat."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
 
-from lstm_apps.layers import LSTM
+from lstm_apps.models import ensemble
+from lstm_apps.models.ensemble import lstms, stacked
 
 _LIMIT = 5.0  # standard deviations; larger artefacts would cost int8 its resolution
 
 
 def beat_classifier(
-    *, columns: int, mean, std, log_odds, units: int, layers: int, dropout: float, members: int
+    *,
+    columns: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    log_odds: Sequence[float],
+    units: int,
+    layers: int,
+    dropout: float,
+    members: int,
 ) -> keras.Model:
     """Build the classifier: the mean of `members` networks that are trained side by side.
 
@@ -37,18 +48,17 @@ def beat_classifier(
         x = keras.layers.Dropout(dropout)(scaled)
         x = keras.layers.Dense(units, activation="relu", name=f"shape_{number}")(x)
         x = shape = keras.layers.Dropout(dropout)(x)
-        for i in range(layers):
-            x = LSTM(units, return_sequences=True, name=f"lstm_{number}_{i + 1}")(x)
+        x = lstms(x, number, units, layers)
         x = keras.layers.Dropout(dropout)(x)
         # Added, not concatenated: int8 would have to give both one scale.
         return keras.layers.Dense(classes, name=f"logits_{number}")(shape) + keras.layers.Dense(
             classes, use_bias=False, name=f"context_{number}"
         )(x)
 
-    logits = [member(k) for k in range(1, members + 1)]
-    log_odds = np.array(log_odds, np.float32)
+    logits = ensemble.members(member, members)
+    added = np.array(log_odds, np.float32)
     outputs = {
-        "classes": ops.mean(ops.stack([ops.softmax(z + log_odds) for z in logits], axis=2), axis=2),
-        "member_logits": ops.stack(logits, axis=2),
+        "classes": ops.mean(stacked([ops.softmax(z + added) for z in logits]), axis=2),
+        "member_logits": stacked(logits),
     }
     return keras.Model({"beats": beats}, outputs, name="beat_classifier")

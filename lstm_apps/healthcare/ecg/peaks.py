@@ -120,8 +120,7 @@ def moving_average(x: np.ndarray, length: float) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _around(length: int, half: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each of `length` positions: the first within `half` of it, the one after the last, and their
-    number."""
+    """Of each of `length` positions: the first and the end of those within `half`, and their number."""
     at = np.arange(length)
     first, last = np.maximum(0, at - half), np.minimum(length, at + half + 1)
     return first, last, last - first

@@ -40,8 +40,7 @@ def confusion_by_patient(
 
 
 def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Plot:
-    """Ten seconds of each of three records, around a beat that is not N; labels and predictions are
-    (beats,)."""
+    """Ten seconds of each of three records, around a beat that is not N; labels are (beats,)."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     chosen = sorted(range(len(records)), key=lambda i: -(true[i] != "N").mean())[:3]
     for axis, i in zip(figure.subplots(3, 1), chosen, strict=False):

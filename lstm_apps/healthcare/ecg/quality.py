@@ -177,8 +177,7 @@ def _noisy(signal: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _flat(signal: np.ndarray, rate: float, noisy: np.ndarray) -> np.ndarray:
-    """(samples,) booleans: where `_FLAT` seconds span far less than the median span of parts without
-    noise."""
+    """(samples,) booleans: where `_FLAT` seconds span far less than the median of clean parts."""
     length = round(_FLAT * rate)
     if len(signal) < length:
         return np.full(len(signal), not np.ptp(signal))
@@ -196,8 +195,7 @@ def _flat(signal: np.ndarray, rate: float, noisy: np.ndarray) -> np.ndarray:
 
 
 def _saturated(signal: np.ndarray, rate: float, flat: np.ndarray) -> np.ndarray:
-    """(samples,) booleans: where a signal that is not flat stays at an end of its range, once for long or
-    often."""
+    """(samples,) booleans: where the signal stays at an end of its range, once for long or often."""
     steady = np.concatenate([[False], np.diff(signal) == 0])
     steady[:-1] |= steady[1:]  # the first of equal values too
     stuck = _long(steady & _at_rail(signal), round(_STUCK * rate))

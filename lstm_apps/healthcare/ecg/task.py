@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 
-from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Plot, Request
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Fold, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.data.splits import by_group
 from lstm_apps.errors import InputError, unknown_name
@@ -33,6 +34,10 @@ from lstm_apps.healthcare.ecg.features import BEATS, BeatFeatures
 from lstm_apps.healthcare.ecg.metrics import CLASSES, METRICS, NONE, SCORED, scores
 from lstm_apps.healthcare.ecg.peaks import PeakDetector
 from lstm_apps.metrics.bootstrap import Scores
+
+if TYPE_CHECKING:
+    import keras
+
 
 Labels = list[np.ndarray]  # of each record (beats,)
 MEMBERS = 3
@@ -148,7 +153,7 @@ class Ecg(Application):
     def examples(self, features: BeatFeatures, records: list[Beats]) -> "BeatExamples":
         return BeatExamples(records)
 
-    def build(self, features: BeatFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: BeatFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.healthcare.ecg.model import beat_classifier
 
         return beat_classifier(
@@ -162,7 +167,7 @@ class Ecg(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: BeatFeatures):
+    def loss(self, features: BeatFeatures) -> Any:
         import keras
 
         return {"member_logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
@@ -170,14 +175,29 @@ class Ecg(Application):
     def score(self, features: BeatFeatures, data: Data, run: ModelFunction) -> Scores:
         return _scores(data.test, *self._model_labels(features, data, run))
 
-    def score_baselines(self, features: BeatFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        for name, annotated, detected in self._baseline_labels(data):
-            yield name, _scores(data.test, annotated, detected)
+    def baseline_predictions(
+        self, features: BeatFeatures, data: Data
+    ) -> Iterator[tuple[str, tuple[Labels, Labels]]]:
+        """Labels of the annotated and of the detected beats of each test record."""
+        annotated, detected = _tables(data)
+        # First leads only: on left-out training patients the others did not help.
+        recorded = _first([*data.train, *data.validation])
+        early = [_synthetic(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
+        parts, *synthetic = (
+            [(b.patient, b.table, b.labels) for b in beats]
+            for beats in (recorded, early, _first(data.train, True))
+        )
+        found = baselines.labels(parts, synthetic, [*annotated, *detected], SCORED)
+        for name, labels in dict(found).items():
+            yield name, (labels[: len(annotated)], labels[len(annotated) :])
 
-    def score_folds(
-        self, folds: Sequence[tuple[BeatFeatures, Data, ModelFunction]]
-    ) -> Iterator[tuple[str, Scores]]:
-        test = [b for _, data, _ in folds for b in data.test]
+    def score_baseline(
+        self, features: BeatFeatures, data: Data, name: str, predictions: tuple[Labels, Labels]
+    ) -> Scores:
+        return _scores(data.test, *predictions)
+
+    def score_folds(self, folds: Sequence[Fold]) -> Iterator[tuple[str, Scores]]:
+        test = [b for fold in folds for b in fold.data.test]
 
         def pooled(parts: Iterable[tuple[Labels, Labels]]) -> Scores:
             annotated, detected = zip(*parts, strict=True)
@@ -185,28 +205,14 @@ class Ecg(Application):
                 test, [x for part in annotated for x in part], [x for part in detected for x in part]
             )
 
-        yield MODEL, pooled(self._model_labels(*fold) for fold in folds)
-        for parts in zip(*(self._baseline_labels(data) for _, data, _ in folds), strict=True):
-            yield parts[0][0], pooled(part[1:] for part in parts)
+        yield MODEL, pooled(self._model_labels(f.features, f.data, f.run) for f in folds)
+        for name in folds[0].baselines:
+            yield name, pooled(fold.baselines[name] for fold in folds)
 
     def _model_labels(self, features: BeatFeatures, data: Data, run: ModelFunction) -> tuple[Labels, Labels]:
         """Predicted labels of the annotated and of the detected beats of each test record."""
         annotated, detected = (self._labels(features, tables, run) for tables in _tables(data))
         return annotated, detected
-
-    def _baseline_labels(self, data: Data) -> Iterator[tuple[str, Labels, Labels]]:
-        annotated, detected = _tables(data)
-        if not data.baselines:
-            # First leads only: on left-out training patients the others did not help.
-            recorded = _first([*data.train, *data.validation])
-            early = [_synthetic(b, 0.0)[: len(b.labels)] for b in _first(data.train)]
-            parts, *synthetic = (
-                [(b.patient, b.table, b.labels) for b in beats]
-                for beats in (recorded, early, _first(data.train, True))
-            )
-            data.baselines.update(baselines.labels(parts, synthetic, [*annotated, *detected], SCORED))
-        for name, labels in data.baselines.items():
-            yield name, labels[: len(annotated)], labels[len(annotated) :]
 
     def _labels(self, features: BeatFeatures, tables: list[np.ndarray], run: ModelFunction) -> Labels:
         """Predicted labels of the beats of each table."""

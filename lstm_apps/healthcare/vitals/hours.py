@@ -66,8 +66,7 @@ class HourGrid:
     """Turns readings into hours: an hour is complete with the first reading after it. After `GAP` without a
     reading a new stay begins, which knows nothing of the one before.
 
-    An hour without a measured mean arterial pressure gets those computed from systolic and diastolic
-    pressure.
+    An hour without a measured mean arterial pressure gets computed ones, see `_MeanPressures`.
     """
 
     def __init__(self) -> None:

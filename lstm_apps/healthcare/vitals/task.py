@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Plot, Request
+from lstm_apps.application import MODEL, RESEARCH_ONLY, Application, Data, Fold, Plot, Request
 from lstm_apps.data import sources
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features import Arrays, ModelFunction
@@ -41,6 +41,10 @@ from lstm_apps.healthcare.vitals.metrics import (
 )
 from lstm_apps.healthcare.vitals.readings import NAMES
 from lstm_apps.metrics.bootstrap import Scores
+
+if TYPE_CHECKING:
+    import keras
+
 
 FOLDS = 5
 MEMBERS = 4
@@ -158,6 +162,7 @@ class Vitals(Application):
                 "train": _counts(train),
                 "test": _counts(test),
             },
+            settings={"columns": columns},
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
@@ -165,12 +170,12 @@ class Vitals(Application):
         return tuple(str(i + 1) for i in range(FOLDS))
 
     def fit_features(self, data: Data) -> VitalsFeatures:
-        return VitalsFeatures.fit(data.provenance["columns"], [c.rows for c in data.train.courses])
+        return VitalsFeatures.fit(data.settings["columns"], [c.rows for c in data.train.courses])
 
     def examples(self, features: VitalsFeatures, records: Cohort) -> "HourExamples":
         return HourExamples(features, records)
 
-    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: VitalsFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.healthcare.vitals.model import early_warning
 
         # Whether a value was measured stays 0 or 1; hours since are divided by 24.
@@ -185,12 +190,12 @@ class Vitals(Application):
             members=MEMBERS,
         )
 
-    def loss(self, features: VitalsFeatures):
+    def loss(self, features: VitalsFeatures) -> Any:
         import keras
 
         return {"member_logits": keras.losses.BinaryCrossentropy(from_logits=True)}
 
-    def calibrate(self, model, features: VitalsFeatures, data: Data) -> VitalsFeatures:
+    def calibrate(self, model: "keras.Model", features: VitalsFeatures, data: Data) -> VitalsFeatures:
         """Fit the calibration and the alarm threshold on the logits that each member gives for the patients
         that it did not learn from."""
         from scipy.special import expit
@@ -227,60 +232,53 @@ class Vitals(Application):
         stable = _hours(data.test)
         return alarm_scores(stable, alarms(stable, np.concatenate(risks), features.threshold))
 
-    def score_baselines(self, features: VitalsFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        hours = _hours(data.test)
-        for name, risk, threshold in self._baseline_risks(data):
-            scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
-            yield name, {**scores, **alarm_scores(hours, alarms(hours, risk, threshold))}
+    def baseline_predictions(
+        self, features: VitalsFeatures, data: Data
+    ) -> Iterator[tuple[str, tuple[np.ndarray, float]]]:
+        """Risks of the stable test hours (hours,), and the alarm threshold, chosen on training patients left
+        out."""
+        train: list[Course] = data.train.courses
+        known = _hours(train)
+        parts = [(c.stay.patient, c.rows, c.stable, c.eligible, c.label) for c in train]
+        for name, held_out, risk in baselines.risks(parts, [(c.rows, c.stable) for c in data.test]):
+            yield name, (risk, threshold_for(known, held_out))
 
-    def score_folds(
-        self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
-    ) -> Iterator[tuple[str, Scores]]:
-        hours = _hours([c for _, data, _ in folds for c in data.test])
+    def score_baseline(
+        self, features: VitalsFeatures, data: Data, name: str, predictions: tuple[np.ndarray, float]
+    ) -> Scores:
+        hours, (risk, threshold) = _hours(data.test), predictions
+        scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
+        return {**scores, **alarm_scores(hours, alarms(hours, risk, threshold))}
+
+    def score_folds(self, folds: Sequence[Fold]) -> Iterator[tuple[str, Scores]]:
+        hours = _hours([c for fold in folds for c in fold.data.test])
         for name, risk, alarm in self._pooled_folds(folds):
-            yield (
-                name,
-                {
-                    **hour_scores(hours, risk, name not in baselines.SCORES_ONLY),
-                    **alarm_scores(hours, alarm),
-                },
-            )
+            scores = hour_scores(hours, risk, name not in baselines.SCORES_ONLY)
+            yield name, {**scores, **alarm_scores(hours, alarm)}
 
-    def plots_of_folds(self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]) -> list[Plot]:
-        courses = [c for _, data, _ in folds for c in data.test]
+    def plots_of_folds(self, folds: Sequence[Fold]) -> list[Plot]:
+        courses = [c for fold in folds for c in fold.data.test]
         hours, risks = _hours(courses), {name: risk for name, risk, _ in self._pooled_folds(folds)}
         return _risk_plots(courses, hours, risks)
 
-    def _pooled_folds(
-        self, folds: Sequence[tuple[VitalsFeatures, Data, ModelFunction]]
-    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    def _pooled_folds(self, folds: Sequence[Fold]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of the model and of each baseline: risks and alarms of the stable hours of all test patients, each
         at the threshold of its own fold."""
 
-        def joined(parts: list[tuple[Data, np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
-            raised = [alarms(_hours(data.test), risk, threshold) for data, risk, threshold in parts]
-            return np.concatenate([risk for _, risk, _ in parts]), np.concatenate(raised)
+        def joined(parts: list[tuple[np.ndarray, float]]) -> tuple[np.ndarray, np.ndarray]:
+            raised = [
+                alarms(_hours(fold.data.test), risk, threshold)
+                for fold, (risk, threshold) in zip(folds, parts, strict=True)
+            ]
+            return np.concatenate([risk for risk, _ in parts]), np.concatenate(raised)
 
-        of = [data for _, data, _ in folds]
-        yield MODEL, *joined([(data, self._risks(f, data, run), f.threshold) for f, data, run in folds])
-        for rows in zip(*map(self._baseline_risks, of), strict=True):
-            parts = [(data, risk, at) for data, (_, risk, at) in zip(of, rows, strict=True)]
-            yield rows[0][0], *joined(parts)
+        yield MODEL, *joined([(self._risks(f.features, f.data, f.run), f.features.threshold) for f in folds])
+        for name in folds[0].baselines:
+            yield name, *joined([fold.baselines[name] for fold in folds])
 
     def _risks(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> np.ndarray:
         """(hours,) of all stable test hours."""
         return np.concatenate([features.risks(run, c.rows)[c.stable] for c in data.test])
-
-    def _baseline_risks(self, data: Data) -> list[tuple[str, np.ndarray, float]]:
-        """Name, risks of the stable test hours (hours,), and the alarm threshold, chosen on training patients
-        left out."""
-        if not data.baselines:
-            train: list[Course] = data.train.courses
-            known = _hours(train)
-            parts = [(c.stay.patient, c.rows, c.stable, c.eligible, c.label) for c in train]
-            for name, held_out, risk in baselines.risks(parts, [(c.rows, c.stable) for c in data.test]):
-                data.baselines[name] = (risk, threshold_for(known, held_out))
-        return [(name, *found) for name, found in data.baselines.items()]
 
     def plots(self, features: VitalsFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.healthcare.vitals.plots import monitor

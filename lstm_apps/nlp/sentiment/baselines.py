@@ -1,4 +1,4 @@
-"""Honest baselines of sentiment: a lexicon with rules, and linear models of words and letters."""
+"""Baselines of sentiment: a lexicon with rules, and linear models of word and character n-grams."""
 
 from collections.abc import Iterator
 
@@ -7,21 +7,21 @@ import numpy as np
 from lstm_apps.nlp.sentiment.data import Sentence
 
 NAMES = ("VADER", "TF-IDF, logistic regression", "TF-IDF, ridge regression")
-Answers = list[tuple[np.ndarray, np.ndarray]]  # for each part: positive or not, and how strongly
+Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each part: positive (texts,) booleans, scores (texts,)
 
 
-def answers(
+def predictions(
     train: list[Sentence], validation: list[Sentence], parts: list[list[Sentence]]
-) -> Iterator[tuple[str, Answers]]:
-    """Each baseline's name and its answers for `parts`, tuned on validation."""
+) -> Iterator[tuple[str, Predictions]]:
+    """Each baseline's name and its predictions for `parts`, tuned on validation."""
     plain = [s for s in validation if s.is_plain]
     yield NAMES[0], _vader(plain, parts)
     yield NAMES[1], _logistic_regression([s for s in train if s.is_plain], plain, parts)
     yield NAMES[2], _ridge_regression(train, validation, parts)
 
 
-def _vader(validation: list[Sentence], parts: list[list[Sentence]]) -> Answers:
-    """The rules of Hutto & Gilbert (2014), with the threshold that suits validation best."""
+def _vader(validation: list[Sentence], parts: list[list[Sentence]]) -> Predictions:
+    """The rules of Hutto & Gilbert (2014), with the threshold of the best accuracy on validation."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     vader = SentimentIntensityAnalyzer()
@@ -37,19 +37,19 @@ def _vader(validation: list[Sentence], parts: list[list[Sentence]]) -> Answers:
 
 def _logistic_regression(
     train: list[Sentence], validation: list[Sentence], parts: list[list[Sentence]]
-) -> Answers:
-    """Word pairs and letter groups (Wang & Manning 2012 found such hard to beat)."""
+) -> Predictions:
+    """Word and character n-grams (Wang & Manning 2012 found them hard to beat)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     texts = [s.text for s in train]
     positive = np.array([s.score > 0 for s in train])
-    asked, right = [s.text for s in validation], [s.score > 0 for s in validation]
+    held_out, right = [s.text for s in validation], [s.score > 0 for s in validation]
     weights = np.array([s.weight for s in train])
     fitted = []
     for letters in (False, True):
         vectors = _vectors(letters)
-        known, unknown = vectors.fit_transform(texts), vectors.transform(asked)
+        known, unknown = vectors.fit_transform(texts), vectors.transform(held_out)
         for c in (1, 3, 10, 30):
             model = LogisticRegression(C=c, max_iter=1000).fit(known, positive, weights)
             fitted.append((model.score(unknown, right), make_pipeline(vectors, model)))
@@ -64,8 +64,8 @@ def _logistic_regression(
 
 def _ridge_regression(
     train: list[Sentence], validation: list[Sentence], parts: list[list[Sentence]]
-) -> Answers:
-    """The same words and letters, fitted to how strong the scores are, of neutral sentences too."""
+) -> Predictions:
+    """The same n-grams, fitted to the scores of all sentences, neutral ones too."""
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
@@ -77,7 +77,7 @@ def _ridge_regression(
     fitted = []
     for alpha in (0.3, 1.0, 3.0):
         model = Ridge(alpha).fit(known, scores, weights)
-        with np.errstate(invalid="ignore", divide="ignore"):  # NaN of what is all the same
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN of constant values
             quality = np.corrcoef(model.predict(unknown), right)[0, 1]
         fitted.append((np.nan_to_num(quality), make_pipeline(vectors, model)))
     _, best = max(fitted, key=lambda pair: pair[0])
@@ -86,7 +86,7 @@ def _ridge_regression(
 
 
 def _vectors(letters: bool):
-    """Words and their pairs, with or without groups of letters."""
+    """Vectorizer of words and word pairs, with or without character n-grams."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
 

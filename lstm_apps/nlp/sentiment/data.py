@@ -27,30 +27,30 @@ _BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothin
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence and what people think it says."""
+    """A sentence and its score by people."""
 
     text: str
     score: float  # -4, most negative, to 4, most positive
-    document: str  # where it is from; of itself, if that is not known
+    document: str  # its source; a key of the text itself if that is not known
     weight: float = 1.0  # in training
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is plainly positive or negative."""
+        """Whether it is clearly positive or negative: |score| of 0.5 or more."""
         return abs(self.score) >= 0.5
 
 
 def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PLAIN) -> list[Sentence]:
-    """The sentences of a table, without those of nothing that could be read.
+    """The sentences of a table, without empty ones.
 
     Args:
         path: See `LAYOUT`; may be compressed by gzip.
         columns: The names of the columns "text" and "target", and of "document" and "weight",
             which may be missing.
-        dialect: What is known of how it is written.
+        dialect: How the table is written.
 
     Raises:
-        InputError: No table, a missing column, a score that is none, a text that cannot be one; no text.
+        InputError: No table, a missing column, a bad score, weight or text, or no text at all.
     """
     is_json = path.name.removesuffix(".gz").endswith((".jsonl", ".json"))
     rows = list(_json_rows(path) if is_json else _table_rows(path, columns, dialect))
@@ -90,7 +90,7 @@ def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PL
 
 
 def _key(text: str) -> str:
-    """What near copies of a text share: the letters and digits it begins with."""
+    """A key that near copies of a text share: its first letters and digits."""
     return "".join(c for c in text.lower() if c.isalnum())[:60] or text
 
 
@@ -120,7 +120,7 @@ def _weight(value: object, where: str) -> float:
 
 
 def _table_rows(path: Path, columns: Mapping[str, str], dialect: Dialect) -> Iterator[tuple[str, dict]]:
-    """Place and cells of each row; of a cell that is empty in Excel or Parquet, None."""
+    """Place and cells of each row; an empty cell of Excel or Parquet is None."""
     needed = (columns["text"], columns["target"])
     table = open_table(path, needed, dialect)
     table.check(needed, lambda _: f"Expected {LAYOUT}.")

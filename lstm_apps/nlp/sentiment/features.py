@@ -1,4 +1,4 @@
-"""Features of a text classifier: text to subword numbers, and the model's outputs to an opinion."""
+"""Features of a text classifier: text to token numbers, and the model's outputs to label and score."""
 
 import base64
 import re
@@ -13,33 +13,33 @@ import numpy as np
 from lstm_apps.errors import InputError, first_line
 from lstm_apps.features.options import Options
 from lstm_apps.nlp.sentiment import legibility
-from lstm_apps.nlp.sentiment.legibility import Strangeness, without_markup
+from lstm_apps.nlp.sentiment.legibility import SurprisalLimit, without_markup
 
 Arrays = dict[str, np.ndarray]
 PADDING, UNKNOWN = 0, 1
 _RULE = "nmt_nfkc_cf"  # how text is normalised: Unicode NFKC, without case
-_LONGEST = 1_000_000  # characters; more is no text that a person would read
+_LONGEST = 1_000_000  # characters of a text
 LABELS = ("negative", "positive")
 CANNOT_READ = "cannot read"  # instead of a label
-_ANY = Strangeness()  # of files of before, which do not tell letters from words
+_NO_LIMIT = SurprisalLimit()  # of older files, which contain no limit
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """From a text to pieces of its sentences, as numbers, and back to an answer.
+    """From a text to token numbers, and from log odds and scores to an answer.
 
-    The subword vocabulary is a SentencePiece model (Kudo & Richardson 2018), whole, so that C++,
-    JavaScript and `tensorflow_text.SentencepieceTokenizer` read the same one.
+    The vocabulary is a complete SentencePiece model (Kudo & Richardson 2018), so that C++, JavaScript and
+    `tensorflow_text.SentencepieceTokenizer` can use it.
     """
 
     sentencepiece: str  # the serialised model, base64
-    lengths: tuple[int, ...]  # in pieces, ascending: a sentence is padded to the next; the last is the most
-    # What is judged, see `legibility`; files of before know the characters of their pieces.
-    alphabet: str = ""  # characters that were learnt
-    most_unread: float = legibility.MOST_UNREAD  # share of other characters
-    strangeness: Strangeness = _ANY
+    lengths: tuple[int, ...]  # in tokens, ascending: a text is padded to the next; the last is the limit
+    # Which texts get an answer, see `legibility`; older files know the characters of their tokens only.
+    alphabet: str = ""  # known characters
+    most_unread: float = legibility.MOST_UNREAD  # largest share of unknown characters
+    surprisal_limit: SurprisalLimit = _NO_LIMIT
 
     kind: ClassVar[str] = "text"
     options: ClassVar[Options] = {}
@@ -55,11 +55,18 @@ class TextFeatures:
         *,
         vocabulary: int,
         lengths: tuple[int, ...],
-        usual: Iterable[str] | None = None,
+        typical: Iterable[str] | None = None,
     ) -> Self:
-        """Train the vocabulary on the training part: unigram pieces without case, bytes for what is rare.
+        """Train the vocabulary: unigram tokens without case, bytes for rare characters.
 
-        `usual` are the texts among them that are as those which will be read; by default all.
+        Args:
+            texts: The training part.
+            vocabulary: Tokens at most.
+            lengths: See the class.
+            typical: Texts like those that `predict` will get, for the limit of surprisal; by default all.
+
+        Raises:
+            InputError: Too little text.
         """
         import io
 
@@ -73,7 +80,7 @@ class TextFeatures:
                 model_writer=model,
                 vocab_size=vocabulary,
                 model_type="unigram",
-                hard_vocab_limit=False,  # a small text has fewer pieces
+                hard_vocab_limit=False,  # a small text has fewer tokens
                 byte_fallback=True,
                 character_coverage=0.9995,
                 normalization_rule_name=_RULE,
@@ -81,25 +88,25 @@ class TextFeatures:
                 unk_id=UNKNOWN,
                 bos_id=-1,
                 eos_id=-1,
-                max_sentence_length=_LONGEST,  # in bytes; longer ones it would pass over
-                num_threads=1,  # more of them find another vocabulary each time
+                max_sentence_length=_LONGEST,  # in bytes; longer ones would be skipped
+                num_threads=1,  # with more, the vocabulary differs each time
                 minloglevel=2,
             )
         except RuntimeError as error:
             raise InputError(f"There is too little text to make a vocabulary of: {error}") from error
         fitted = cls(base64.b64encode(_without_repetitions(model.getvalue())).decode(), lengths)
         fitted = replace(fitted, alphabet=fitted._alphabet(texts))
-        found = [fitted._surprise(without_markup(text)) for text in (texts if usual is None else usual)]
-        return replace(fitted, strangeness=Strangeness.fit(found))
+        found = [fitted._surprisal(without_markup(text)) for text in (texts if typical is None else typical)]
+        return replace(fitted, surprisal_limit=SurprisalLimit.fit(found))
 
     @property
     def length(self) -> int:
-        """Pieces of a sentence that the model reads at most."""
+        """Tokens that the model reads at most."""
         return self.lengths[-1]
 
     @cached_property
     def processor(self) -> Any:
-        """The vocabulary, `sentencepiece.SentencePieceProcessor`."""
+        """The vocabulary, a `sentencepiece.SentencePieceProcessor`; an InputError if damaged."""
         try:
             import sentencepiece
         except ImportError as error:
@@ -120,52 +127,56 @@ class TextFeatures:
         )
         return legibility.alphabet(map(p.normalize, texts), map(p.id_to_piece, whole))
 
-    def _surprise(self, text: str) -> tuple[float, int]:
+    def _surprisal(self, text: str) -> tuple[float, int]:
         p = self.processor
-        return legibility.surprise(
+        return legibility.surprisal(
             text, lambda t: [(p.id_to_piece(i), p.get_score(i)) for i in p.encode(t) if not p.is_byte(i)]
         )
 
     def unread(self, text: str) -> float:
-        """The share of a text's characters that were not learnt, from 0 to 1."""
+        """The share of unknown characters in a text, from 0 to 1."""
         return legibility.unread(self.processor.normalize(without_markup(text)), self._known)
 
     def unreadable(self, text: str) -> str:
-        """Why a text cannot be judged; "" where it can."""
+        """Why a text gets no label; "" where it gets one."""
         plain = without_markup(text)
         if not is_read(plain):
             return "there is no text in it"
         if not legibility.has_words(plain):
             return "there is no word in it"
         if (share := self.unread(text)) > self.most_unread:
-            return f"{share:.0%} of its characters are of a script or kind that the model did not learn"
-        if self.strangeness(*self._surprise(plain)) > self.strangeness.most:
-            return "its letters make no words of a language that the model learnt"
+            return f"{share:.0%} of its characters are of a script or kind that the model does not know"
+        if self.surprisal_limit(*self._surprisal(plain)) > self.surprisal_limit.most:
+            return "its letters make no words of a language that the model knows"
         return ""
 
     def parts(self, text: str) -> list[list[int]]:
-        """The numbers of a text's pieces, all together where they are at most `length`, as in training;
-        else those of each sentence, of which one of more than `length` is cut into several."""
+        """Token numbers of a text: one part if there are at most `length`, as in training; else a part for
+        each sentence, and several for a sentence of more than `length`.
+
+        Raises:
+            InputError: No text, or an empty one.
+        """
         check_text(text)
         if not text.strip():
             raise InputError("The text is empty.")
         text = without_markup(text)
         if not (whole := self.processor.encode(text)):
-            raise InputError("The text holds no letter, digit or sign.")
+            raise InputError("The text has no letter, digit or sign.")
         if len(whole) <= self.length:
             return [whole]
         encoded = (self.processor.encode(s) for s in _SENTENCE_END.split(text) if s.strip())
         return [e[i : i + self.length] for e in encoded for i in range(0, len(e), self.length)]
 
     def padded(self, parts: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:
-        """(parts, length) int32, zeros after the last piece; by default of the model's length."""
+        """(parts, length) int32 token numbers, padded with 0 at the end; by default of the model's length."""
         tokens = np.full((len(parts), length or self.length), PADDING, np.int32)
-        for row, pieces in zip(tokens, parts, strict=True):
-            row[: len(pieces)] = pieces[: len(row)]
+        for row, part in zip(tokens, parts, strict=True):
+            row[: len(part)] = part[: len(row)]
         return tokens
 
-    def answers(self, run: Callable[[Arrays], Arrays], parts: Sequence[Sequence[int]]) -> np.ndarray:
-        """(parts, 2): of each the log odds of being positive, and the score. Like lengths go together."""
+    def part_scores(self, run: Callable[[Arrays], Arrays], parts: Sequence[Sequence[int]]) -> np.ndarray:
+        """(parts, 2): log odds of being positive and score of each part, batched by length."""
         of = np.minimum(np.searchsorted(self.lengths, [len(p) for p in parts]), len(self.lengths) - 1)
         found = np.zeros((len(parts), 2), np.float32)
         for i in np.unique(of).tolist():
@@ -174,15 +185,15 @@ class TextFeatures:
             found[mine] = np.concatenate([outputs["log_odds"], outputs["score"]], axis=1)
         return found
 
-    def opinions(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> np.ndarray:
-        """(texts, 2): log odds of being positive, and the score; of each text the mean over its parts."""
+    def scores(self, run: Callable[[Arrays], Arrays], texts: Sequence[str]) -> np.ndarray:
+        """(texts, 2): log odds of being positive and score of each text, the mean over its parts."""
         split = [self.parts(t) for t in texts]
-        found = self.answers(run, [part for parts in split for part in parts])
+        found = self.part_scores(run, [part for parts in split for part in parts])
         ends = np.cumsum([len(parts) for parts in split])
         return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
 
     def predict(self, run: Callable[[Arrays], Arrays], raw: Any) -> dict[str, Any]:
-        """What a text says of its subject.
+        """Classify a text, a file or a list of texts.
 
         Args:
             run: The model: named inputs to named outputs.
@@ -190,14 +201,16 @@ class TextFeatures:
 
         Returns:
             "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4,
-            "unread", the share of its characters that the model did not learn, and "reason". Where there is
-            a reason not to judge it the label is "cannot read", and probability and score are None. Of a list
-            an array of each, (texts,); NaN stands for None there, and an empty text is one that cannot be
-            read.
+            "unread", the share of unknown characters, and "reason", why a text gets no label, else "". Then
+            the label is "cannot read", and probability and score are None. Of a list: an array (texts,) of
+            each, with NaN for None; an empty text has the label "cannot read".
+
+        Raises:
+            InputError: No text, or an empty one (but in a list); a table; a file that is not UTF-8.
         """
         if not isinstance(raw, list | tuple):
             text = _read(raw) if isinstance(raw, Path) else raw
-            self.parts(text)  # nothing at all is no text, but an error
+            self.parts(text)  # an empty text is an error
             return {name: _plain(a[0].item()) for name, a in self._judged(run, [text]).items()}
         if not raw:
             raise InputError("The list of texts is empty.")
@@ -213,7 +226,7 @@ class TextFeatures:
         read = [i for i, reason in enumerate(reasons) if not reason]
         found = np.full((len(texts), 2), np.nan, np.float32)
         if read:
-            found[read] = self.opinions(run, [texts[i] for i in read])
+            found[read] = self.scores(run, [texts[i] for i in read])
         log_odds, score = found.T
         return {
             "label": np.where(np.isnan(log_odds), CANNOT_READ, np.where(log_odds > 0, *reversed(LABELS))),
@@ -238,8 +251,8 @@ class TextFeatures:
 
     @classmethod
     def from_dict(cls, data: dict) -> Self:
-        strangeness = Strangeness(**data.get("strangeness", {}))
-        return cls(**{**data, "lengths": tuple(data["lengths"]), "strangeness": strangeness})
+        surprisal_limit = SurprisalLimit(**data.get("surprisal_limit", {}))
+        return cls(**{**data, "lengths": tuple(data["lengths"]), "surprisal_limit": surprisal_limit})
 
 
 def _plain(value: Any) -> Any:
@@ -247,9 +260,9 @@ def _plain(value: Any) -> Any:
 
 
 def _without_repetitions(model: bytes) -> bytes:
-    """A serialised SentencePiece model that does not use pieces like "!!", "haha" or "|--|--|".
+    """A serialised SentencePiece model that does not use tokens like "!!", "haha" or "|--|--|".
 
-    "!!!" as "!!" and "!" is as likely as "!" and "!!"; which one it is, implementations differ in.
+    "!!!" as "!!" and "!" is as likely as "!" and "!!", and implementations choose differently.
     """
     from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
 
@@ -260,13 +273,13 @@ def _without_repetitions(model: bytes) -> bytes:
     return proto.SerializeToString()
 
 
-def _repeats(piece: str) -> bool:
-    """Whether a piece begins anew after at most its half, and goes on so to its end."""
-    return any(piece[n:] == piece[:-n] for n in range(1, len(piece) // 2 + 1))
+def _repeats(token: str) -> bool:
+    """Whether a token has a period of at most half its length."""
+    return any(token[n:] == token[:-n] for n in range(1, len(token) // 2 + 1))
 
 
 def check_text(text: Any) -> None:
-    """InputError of what is no text, or none that could be read."""
+    """Raise an InputError if this is no text, is badly decoded or too long."""
     if not isinstance(text, str):
         raise InputError(f"A text is a string, got {type(text).__name__}.")
     if any("\ud800" <= c <= "\udfff" for c in text):
@@ -276,7 +289,7 @@ def check_text(text: Any) -> None:
 
 
 def is_read(text: str) -> bool:
-    """Whether anything of a text is left when it is normalised: not of control characters and the like."""
+    """Whether a text is not empty once it is normalised; control characters, for one, vanish."""
     return bool(_normaliser().normalize(text).strip("▁ "))
 
 

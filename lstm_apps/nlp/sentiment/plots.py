@@ -1,4 +1,4 @@
-"""Pictures of a sentiment model."""
+"""Plots of a sentiment model."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from lstm_apps.nlp.sentiment.features import UNKNOWN, TextFeatures
 
 
 def scores_against_people(people: np.ndarray, model: np.ndarray) -> Plot:
-    """Scores of the model over those of people."""
+    """Scatter plot of the model's scores (texts,) over those of people (texts,)."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axis = figure.subplots()
     axis.plot([-4, 4], [-4, 4], color="grey", linewidth=0.8)
@@ -25,7 +25,7 @@ def scores_against_people(people: np.ndarray, model: np.ndarray) -> Plot:
 
 
 def saliency(features: TextFeatures, texts: Sequence[str], run: ModelFunction) -> Plot:
-    """What each word adds to the log odds: the model's answer less that without the word."""
+    """Occlusion saliency of words: the change of the log odds when a word becomes unknown, of each text."""
     figure = Figure(figsize=(10, 0.7 * len(texts) + 0.5), layout="constrained")
     axis = figure.subplots()
     axis.set_axis_off()
@@ -39,20 +39,20 @@ def saliency(features: TextFeatures, texts: Sequence[str], run: ModelFunction) -
     axis.set(xlim=(0, 110), ylim=(-len(texts), 1))
     return Plot(
         "words",
-        "What words say",
-        "Blue: without the word the answer would be less positive; red: less negative. Each word taken away "
-        "by itself, from sentences of the test part.",
+        "Effect of words",
+        "Blue: without the word the text is less positive; red: less negative. One word at a time is "
+        "replaced by an unknown token, in sentences of the test part.",
         figure,
     )
 
 
 def word_effects(features: TextFeatures, text: str, run: ModelFunction) -> list[tuple[str, float]]:
-    """Each word of a sentence, and by how much its log odds fall when the word is unknown."""
-    pieces = features.processor.encode(text)[: features.length]
-    names = [features.processor.id_to_piece(p) for p in pieces]
+    """Each word of a sentence, and how much the log odds fall when the word becomes unknown."""
+    tokens = features.processor.encode(text)[: features.length]
+    names = [features.processor.id_to_piece(p) for p in tokens]
     starts = [i for i, name in enumerate(names) if name.startswith("▁") or i == 0]
-    spans = list(zip(starts, [*starts[1:], len(pieces)], strict=True))
-    without = [[UNKNOWN if a <= i < b else p for i, p in enumerate(pieces)] for a, b in spans]
-    log_odds = run({"tokens": features.padded([pieces, *without])})["log_odds"][:, 0]
-    words = [features.processor.decode(pieces[a:b]) for a, b in spans]  # bytes as the sign they are
+    spans = list(zip(starts, [*starts[1:], len(tokens)], strict=True))
+    without = [[UNKNOWN if a <= i < b else p for i, p in enumerate(tokens)] for a, b in spans]
+    log_odds = run({"tokens": features.padded([tokens, *without])})["log_odds"][:, 0]
+    words = [features.processor.decode(tokens[a:b]) for a, b in spans]  # byte tokens as their character
     return list(zip(words, (log_odds[0] - log_odds[1:]).tolist(), strict=True))

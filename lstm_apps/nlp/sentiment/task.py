@@ -1,7 +1,8 @@
-"""`sentiment`: does a text speak well or badly of its subject, and how strongly?"""
+"""`sentiment`: is a text positive or negative, and how strongly?"""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,25 +17,29 @@ from lstm_apps.nlp.sentiment.data import LAYOUT, Sentence, read_sentences
 from lstm_apps.nlp.sentiment.features import PADDING, UNKNOWN, TextFeatures
 from lstm_apps.nlp.sentiment.legibility import without_markup
 
-ACCURACY = Metric("accuracy", "higher", "share of plainly positive or negative sentences that are taken so")
-CORRELATION = Metric("correlation", "higher", "Pearson's, of the scores of all sentences with people's")
-ELSEWHERE = Metric("accuracy on food reviews", "higher", "share of whole reviews that are taken right")
-# Texts of another kind than those learnt from, beside the default dataset.
+if TYPE_CHECKING:
+    import keras
+
+
+ACCURACY = Metric("accuracy", "higher", "share of clearly positive or negative sentences classified right")
+CORRELATION = Metric("correlation", "higher", "Pearson's, of the scores of all sentences and those by people")
+ELSEWHERE = Metric("accuracy on food reviews", "higher", "share of whole reviews that are classified right")
+# The test of transfer to another kind of text, beside the default dataset.
 OTHER_KIND = "food-reviews"
 
 VOCABULARY = 4000
-LENGTHS = (16, 24, 40, 64)  # pieces that a sentence is padded to; one in 500 has more than the last
+LENGTHS = (16, 24, 40, 64)  # tokens that a text is padded to; one in 500 has more than the last
 MEMBERS = 3
-# Augmentation: other pieces of the same words (Kudo 2018), and words that are not there.
+# Augmentation: subword regularisation (Kudo 2018), and dropped tokens.
 SAMPLING, DROPPED = 0.4, 0.1
-SCORE_LOSS = 0.3  # beside the class
-CERTAINTY = 1.5  # how fast a score, from -4 to 4, turns into one: the log odds of a score of 1
-_CHECKS = 16
-_MOST_CUT = 0.02  # share of texts that may be longer than what is read of them
+SCORE_LOSS = 0.3  # weight of the score's loss; the class has 1
+CERTAINTY = 1.5  # log odds of a score of 1: soft targets are sigmoid(CERTAINTY * score)
+_PARITY_INPUTS = 16
+_MOST_CUT = 0.02  # share of texts that may be longer than `LENGTHS[-1]` without a warning
 
 
 class Sentiment(Application):
-    """Sentences with scores by people, split by the document they are from."""
+    """Classification of sentences with scores by people, split by document."""
 
     name = "sentiment"
     domain = "nlp"
@@ -69,12 +74,12 @@ class Sentiment(Application):
         found = sources.find(request.path or self.dataset)
         sentences = read_sentences(found.path, columns, request.dialect)
         provenance = found.provenance()
-        if provenance["source"] == self.dataset:
-            sources.get(OTHER_KIND)  # if it cannot be had, better said now than after the training
-        # What does not count in full is there to learn from, not to be tested on.
+        if own := provenance["source"] == self.dataset:
+            sources.get(OTHER_KIND)  # a failing download is better reported now than after the training
+        # Sentences of a weight below 1 are for training only.
         main = [s for s in sentences if s.weight >= 1]
         if not main:
-            raise InputError(f"{found.path} holds no text of weight 1 to test on; others are to learn from.")
+            raise InputError(f"{found.path} holds no text of weight 1; others are for training only.")
         train, validation, test = by_group(main, lambda s: s.document, 0.1, 0.2)
         known = {s.document for s in (*validation, *test)}
         more = [s for s in sentences if s.weight < 1 and s.document not in known]
@@ -90,8 +95,9 @@ class Sentiment(Application):
                 "split": "by document: 70 % to train, 10 % to validate, 20 % to test",
                 "sentences": f"{len(train)} (and {len(more)} of less weight) to train, "
                 f"{len(validation)} to validate, {len(test)} to test",
-                "other_kind": OTHER_KIND if provenance["source"] == self.dataset else None,
+                "other_kind": OTHER_KIND if own else None,
             },
+            settings={"other_kind": own},
         )
 
     def fit_features(self, data: Data) -> TextFeatures:
@@ -99,13 +105,13 @@ class Sentiment(Application):
             (s.text for s in data.train),
             vocabulary=VOCABULARY,
             lengths=LENGTHS,
-            usual=(s.text for s in data.train if s.weight >= 1),  # the others are single words
+            typical=(s.text for s in data.train if s.weight >= 1),  # the others are single words
         )
 
     def examples(self, features: TextFeatures, records: list[Sentence]) -> "SentenceExamples":
         return SentenceExamples(features, records)
 
-    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: TextFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.nlp.sentiment.model import text_classifier
 
         return text_classifier(
@@ -117,7 +123,7 @@ class Sentiment(Application):
             certainty=CERTAINTY,
         )
 
-    def loss(self, features: TextFeatures):
+    def loss(self, features: TextFeatures) -> Any:
         import keras
 
         return {
@@ -126,24 +132,27 @@ class Sentiment(Application):
         }
 
     def score(self, features: TextFeatures, data: Data, run: ModelFunction) -> Scores:
-        found = features.opinions(run, [s.text for s in data.test])
+        found = features.scores(run, [s.text for s in data.test])
         other = None
         if reviews := self._reviews(data):
-            positive = features.opinions(run, [r.text for r in reviews])[:, 0] > 0
+            positive = features.scores(run, [r.text for r in reviews])[:, 0] > 0
             other = positive == [r.score > 0 for r in reviews]
         return self._scores(data.test, found[:, 0] > 0, found[:, 1], other)
 
     def _reviews(self, data: Data) -> list[Sentence]:
-        """Texts of another kind, none for a user's own data."""
-        return read_sentences(sources.get(OTHER_KIND), self.roles) if data.provenance["other_kind"] else []
+        """Texts of another kind; none for a user's own data."""
+        return read_sentences(sources.get(OTHER_KIND), self.roles) if data.settings["other_kind"] else []
 
-    def score_baselines(self, features: TextFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
+    def baseline_predictions(self, features: TextFeatures, data: Data) -> Iterator[tuple[str, Any]]:
+        """Positive or not, and scores, of the sentences of the test part and of the reviews."""
+        parts = [data.test, self._reviews(data)]
+        yield from baselines.predictions(data.train, data.validation, parts)
+
+    def score_baseline(self, features: TextFeatures, data: Data, name: str, predictions: Any) -> Scores:
+        (positive, scores), (other, _) = predictions
         reviews = self._reviews(data)
-        parts = [data.test, reviews]
-        for name, answers in baselines.answers(data.train, data.validation, parts):
-            (positive, scores), (other, _) = answers
-            right = other == [r.score > 0 for r in reviews] if reviews else None
-            yield name, self._scores(data.test, positive, scores, right)
+        right = other == [r.score > 0 for r in reviews] if reviews else None
+        return self._scores(data.test, positive, scores, right)
 
     def lengths(self, features: TextFeatures) -> tuple[int, ...]:
         return features.lengths[:-1]
@@ -155,7 +164,7 @@ class Sentiment(Application):
         plain = np.array([s.is_plain for s in sentences])
 
         def correlation(chosen: slice | np.ndarray) -> float:
-            with np.errstate(invalid="ignore", divide="ignore"):  # NaN of what is all the same
+            with np.errstate(invalid="ignore", divide="ignore"):  # NaN of constant values
                 return float(np.corrcoef(scores[chosen], true[chosen])[0, 1])
 
         found = {
@@ -171,7 +180,7 @@ class Sentiment(Application):
     def plots(self, features: TextFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.nlp.sentiment.plots import saliency, scores_against_people
 
-        found = features.opinions(run, [s.text for s in data.test])
+        found = features.scores(run, [s.text for s in data.test])
         plain = [s.text for s in data.test if s.is_plain and len(s.text) <= 100]
         shown = plain[:: max(1, len(plain) // 8)][:8] or [data.test[0].text[:100]]
         return [
@@ -181,16 +190,17 @@ class Sentiment(Application):
 
     def parity_inputs(self, features: TextFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
-        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
+        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
+        return examples.batch(chosen, None)[0]
 
-    def preprocessing(self, features: TextFeatures, data: Data):
+    def preprocessing(self, features: TextFeatures, data: Data) -> tuple[Callable[..., Any], Arrays]:
         try:
             from lstm_apps.models.tokenizer import Tokenizer
         except ImportError as error:
             raise InputError(
                 "A SavedModel that takes text needs tensorflow-text, which is not here."
             ) from error
-        rows = np.unique(np.linspace(0, len(data.test) - 1, _CHECKS).astype(int))
+        rows = np.unique(np.linspace(0, len(data.test) - 1, _PARITY_INPUTS).astype(int))
         texts = np.array([data.test[i].text for i in rows])
         return Tokenizer(features.sentencepiece, features.length, PADDING, UNKNOWN), {"text": texts}
 
@@ -202,22 +212,22 @@ class Sentiment(Application):
 
 
 class SentenceExamples:
-    """Sentences as pieces, in training in other pieces each time and with some unknown; targets as certain
-    as the score is strong.
+    """Sentences as token numbers; in training tokens are sampled and some dropped. Targets of the class are
+    soft: a strong score makes a certain target.
 
     Attributes:
-        pieces: Of each sentence, as numbers.
-        lengths: How many: batches of like lengths waste less on padding.
+        tokens: Token numbers of each sentence.
+        lengths: (sentences,) their count: batches of like lengths need less padding.
     """
 
     def __init__(self, features: TextFeatures, sentences: list[Sentence]):
         self.features, self.sentences = features, sentences
         self.texts = [without_markup(s.text) for s in sentences]
-        self.pieces = [p or [UNKNOWN] for p in features.processor.encode(self.texts)]
-        self.lengths = np.array([len(p) for p in self.pieces])
+        self.tokens = [p or [UNKNOWN] for p in features.processor.encode(self.texts)]
+        self.lengths = np.array([len(p) for p in self.tokens])
         if (cut := (self.lengths > features.length).mean()) > _MOST_CUT:
             warnings.warn(
-                f"{cut:.0%} of the texts have more than {features.length} pieces and are read up to there: "
+                f"{cut:.0%} of the texts have more than {features.length} tokens and are read up to there: "
                 "give sentences, as `predict` takes a text.",
                 stacklevel=2,
             )
@@ -226,9 +236,10 @@ class SentenceExamples:
         return len(self.sentences)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        """Tokens (batch, time) int32, targets (batch, members + 1), weights (batch,)."""
         chosen = [self.sentences[i] for i in indices]
         if rng is None:
-            tokens = self.features.padded([self.pieces[i] for i in indices])
+            tokens = self.features.padded([self.tokens[i] for i in indices])
         else:
             tokens = self._sampled([self.texts[i] for i in indices], rng)
         score = np.array([[s.score] for s in chosen], np.float32).repeat(MEMBERS + 1, axis=1)
@@ -240,15 +251,15 @@ class SentenceExamples:
         import sentencepiece
 
         sentencepiece.set_random_generator_seed(int(rng.integers(2**31)))
-        pieces = self.features.processor.encode(
+        tokens = self.features.processor.encode(
             texts, enable_sampling=True, alpha=SAMPLING, nbest_size=-1, num_threads=1
-        )  # more threads would draw in another order each time
-        longest = max(map(len, pieces))
+        )  # with more threads, samples differ each time
+        longest = max(map(len, tokens))
         lengths = self.features.lengths
-        tokens = self.features.padded(pieces, next((n for n in lengths if n >= longest), lengths[-1]))
+        tokens = self.features.padded(tokens, next((n for n in lengths if n >= longest), lengths[-1]))
         dropped = (rng.random(tokens.shape) < DROPPED) & (tokens != PADDING)
         tokens[dropped] = UNKNOWN
-        tokens[:, 0] = np.maximum(tokens[:, 0], UNKNOWN)  # not even of an empty text all is padding
+        tokens[:, 0] = np.maximum(tokens[:, 0], UNKNOWN)  # an empty text has one unknown token
         return tokens
 
 

@@ -1,13 +1,13 @@
-"""Training examples of a spotter: words at another speed and loudness, somewhere in noise."""
+"""Augmentation of training words: random speed, gain and place in noise."""
 
 import numpy as np
 import soxr
 
-# Spread of what is drawn for each example; wider did not recognise new speakers better.
-SPEED = 0.2  # natural logarithm of the factor, either way: pitch, vocal tract and tempo
+# Ranges of random values; wider ones did not improve accuracy on new speakers.
+SPEED = 0.2  # largest |ln(factor)|; it changes pitch, vocal tract and tempo
 GAIN_DB = (-20.0, 10.0)
 SNR_DB = (10.0, 60.0)  # of the noise around and below the words
-HISS = (1e-5, 3e-4)  # standard deviation of what every recording has
+HISS = (1e-5, 3e-4)  # standard deviation of the least noise of a recording
 
 
 def words_in_noise(
@@ -18,11 +18,18 @@ def words_in_noise(
     tail: int = 0,
     speed: float = SPEED,
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """As many of `words` as fit, one after the other, in `length` samples, of which the last `tail` hold
-    none; at least one, if any is given. Their speed is drawn from -`speed` to `speed`, as `SPEED`.
+    """Place words one after the other at random in noise: as many as fit, and at least one if any is given.
+
+    Args:
+        words: (samples,) each.
+        rate: Samples per second.
+        length: Samples of the result.
+        rng: Source of randomness.
+        tail: Samples at the end without a word.
+        speed: Largest |ln(factor)| of the speed.
 
     Returns:
-        The waveform, (length,) float32, and the first sample of each word and that after its last.
+        The waveform (length,) float32, and of each word its first sample and the one after its last.
     """
     room = length - tail
     words = [_at_another_speed(w, rate, rng, speed) for w in words]
@@ -34,7 +41,7 @@ def words_in_noise(
     waveform = np.zeros(length, np.float32)
     cuts = np.sort(rng.integers(0, room - sum(map(len, fitting)) + 1, len(fitting)))
     spans: list[tuple[int, int]] = []
-    for word, cut in zip(fitting, cuts, strict=True):  # `cut` counts the samples that are no word's
+    for word, cut in zip(fitting, cuts, strict=True):  # `cut` counts samples outside words
         begin = int(cut) + sum(b - a for a, b in spans)
         spans.append((begin, begin + len(word)))
         waveform[begin : begin + len(word)] = word

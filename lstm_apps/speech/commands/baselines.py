@@ -1,4 +1,4 @@
-"""Honest baselines of word recognition: classifiers of before neural networks, tuned on validation."""
+"""Baselines of word recognition, tuned on validation: classifiers from before neural networks."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +15,7 @@ _COEFFICIENTS = 13
 def predictions(
     spectrogram: LogMel, train: list[Recording], validation: list[Recording], test: list[Recording]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Each baseline's name and its words for the test part."""
+    """Each baseline's name and its predicted words (recordings,) for the test part."""
     parts = [
         [mfcc(spectrogram, r.read(spectrogram.rate)) for r in part] for part in (train, validation, test)
     ]
@@ -25,14 +25,15 @@ def predictions(
 
 
 def mfcc(spectrogram: LogMel, samples: np.ndarray) -> np.ndarray:
-    """Mel-frequency cepstral coefficients (Davis & Mermelstein 1980) without the recording's mean,
-    (frames, 13)."""
+    """Mel-frequency cepstral coefficients (Davis & Mermelstein 1980) minus their mean over the recording:
+    (samples,) -> (frames, 13)."""
     cepstra = dct(spectrogram(samples), norm="ortho")[:, :_COEFFICIENTS]
     return cepstra - cepstra.mean(axis=0)
 
 
 def _statistics(cepstra: np.ndarray) -> np.ndarray:
-    """Mean, spread and ends of coefficients and their differences, in thirds of the word."""
+    """(features,): means of thirds of the word, spread and extremes of coefficients (frames, 13), spread of
+    their differences, and the duration."""
     thirds = [t for t in np.array_split(cepstra, 3) if len(t)]
     thirds += [cepstra] * (3 - len(thirds))
     change = np.diff(cepstra, axis=0) if len(cepstra) > 1 else np.zeros_like(cepstra)
@@ -61,8 +62,9 @@ def _nearest(known: list[np.ndarray], words: np.ndarray, test: list[np.ndarray])
 
 
 def warping_distances(known: Sequence[np.ndarray], cepstra: np.ndarray) -> np.ndarray:
-    """Dynamic time warping (Sakoe & Chiba 1978, symmetric, without a band) of one sequence with each of
-    `known` at once: the least sum of Euclidean distances along a path, over both lengths."""
+    """Dynamic time warping (Sakoe & Chiba 1978, symmetric, without a band) of one sequence (frames,
+    coefficients) with each of `known`: (known,) least sums of Euclidean distances along a path, divided by
+    both lengths."""
     lengths = np.array([len(k) for k in known])
     padded = np.zeros((len(known), lengths.max(), cepstra.shape[1]), np.float32)
     for row, k in zip(padded, known, strict=True):

@@ -1,4 +1,4 @@
-"""Recordings of single words in a folder, and who spoke them."""
+"""Recordings of single words in a folder, with their speakers."""
 
 import re
 import warnings
@@ -29,11 +29,11 @@ class Recording:
     label: str
     speaker: str  # "" of a file that names none
     take: int  # which of the speaker's recordings of the word
-    rate: int  # samples a second, in the file
+    rate: int  # samples per second of the file
     seconds: float
 
     def read(self, rate: int) -> np.ndarray:
-        """(samples,) float32 at `rate` samples a second, not to be written to."""
+        """(samples,) float32 at `rate` samples per second, read-only; an InputError if it cannot be read."""
         try:
             return _decoded(self.file, self.file.stat().st_mtime_ns, rate)
         except OSError as error:
@@ -42,7 +42,7 @@ class Recording:
             raise naming(self.file, error) from error
 
 
-@lru_cache(maxsize=4096)  # some hundred megabytes of words; training asks for each once an epoch
+@lru_cache(maxsize=4096)  # some hundred megabytes; training reads each once an epoch
 def _decoded(file: Path, changed: int, rate: int) -> np.ndarray:
     samples = read_audio(file, rate)
     samples.flags.writeable = False
@@ -50,7 +50,7 @@ def _decoded(file: Path, changed: int, rate: int) -> np.ndarray:
 
 
 def list_recordings(folder: Path) -> list[Recording]:
-    """All recordings of a folder, see `LAYOUT`. Their sound is read when it is asked for.
+    """All recordings of a folder, see `LAYOUT`. Their sound is read by `Recording.read`.
 
     Raises:
         InputError: No folder, a file that is no sound or is empty, fewer than two words.
@@ -63,9 +63,8 @@ def list_recordings(folder: Path) -> list[Recording]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The sound files of a folder and its subfolders, in the order of their names. Folders called
-    `_...`, which hold background noise and the like, are left out; so are folders in subfolders, which is
-    told."""
+    """The sound files of a folder and its subfolders, sorted. Folders named `_...`, with background noise and
+    the like, are left out; so are folders in subfolders, with a warning."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; expected {LAYOUT}.")
     if deeper := _sounds(folder, "[!_.]*/[!_.]*/**/*"):

@@ -1,23 +1,28 @@
-"""How near an example is to those learnt from: what a classifier of a closed set cannot say by itself."""
+"""Detection of inputs unlike the training examples, which a closed-set classifier cannot give by itself."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-_SHRINKAGE = 0.1  # of the mean variance, added to each: directions that hardly vary must not decide alone
-# Familiarity of the median right answer, and the share of them whose familiarity is below a half.
+_SHRINKAGE = 0.1  # of the mean variance, added to each, so that directions of little variance do not dominate
+# Of correctly classified examples: the median familiarity, and the share with a familiarity below 0.5.
 _MEDIAN, _FAR = 0.9, 0.02
 
 
 @keras.saving.register_keras_serializable(package="lstm_apps")
 class Familiarity(keras.layers.Layer):
-    """From 0 to 1: how near a vector is to the nearest class of those learnt from, in Mahalanobis' distance
-    with one covariance for all classes (Lee et al. 2018, arXiv:1807.03888).
+    """Familiarity, 0 to 1, of a vector: a sigmoid of its Mahalanobis distance to the nearest class mean, with
+    one covariance for all classes (Lee et al. 2018, arXiv:1807.03888).
 
-    (batch, units) to (batch, 1). Nothing of it is trained; before `fit` it is 1.
+    (batch, units) -> (batch, 1). Its weights are not trained but set by `fit`; before that it is 1.
+
+    Args:
+        classes: Number of classes.
     """
 
-    def __init__(self, classes: int, **kwargs):
+    def __init__(self, classes: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.classes = classes
 
@@ -32,9 +37,9 @@ class Familiarity(keras.layers.Layer):
         initializer = keras.initializers.Constant(value)
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False)
 
-    def distances(self, x):
-        """(batch, units) to (batch, 1): to the nearest class; about 1 within it."""
-        # A product of matrices would be quantized in an integer file, and distances lose too much by that.
+    def distances(self, x: Any) -> Any:
+        """(batch, units) -> (batch, 1): distance to the nearest class mean, about 1 within a class."""
+        # Not a matrix product: an integer file would quantize it, and distances would lose too much.
         white = ops.sum(x[:, :, None] * self.whitening, axis=1)  # (batch, units)
         apart = white[:, None] - self.means  # (batch, classes, units)
         nearest = -ops.max(-ops.mean(ops.square(apart), axis=-1), axis=-1, keepdims=True)
@@ -44,12 +49,12 @@ class Familiarity(keras.layers.Layer):
         return ops.sigmoid(self.offset - self.slope * self.distances(x))
 
     def fit(self, vectors: np.ndarray, classes: np.ndarray, right: np.ndarray) -> None:
-        """Set the classes, and what is near.
+        """Set class means, covariance and the sigmoid.
 
         Args:
-            vectors: (examples, units), of the training part.
-            classes: (examples,) from 0, each at least once.
-            right: (examples, units) of another part that were classified right.
+            vectors: (examples, units) of the training part.
+            classes: (examples,) integers from 0, each class at least once.
+            right: (examples, units) of correctly classified examples of another part.
         """
         means = np.stack([vectors[classes == c].mean(axis=0) for c in range(self.classes)])
         spread, directions = np.linalg.eigh(np.cov((vectors - means[classes]).T, ddof=0))

@@ -1,4 +1,4 @@
-"""Features of a keyword spotter: sound to a waveform of its rate, and spikes to words."""
+"""Features of a keyword spotter: sound to waveforms, and spikes to words."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,18 +13,18 @@ from lstm_apps.features.options import Option, Options
 from lstm_apps.speech.commands.voice import at_tempi, in_voice
 
 Arrays = dict[str, np.ndarray]
-_SURER = 4  # exponent of the power mean of readings
-_AT_ONCE = 32  # pieces whose readings one call of the model takes
-# Sound in which no word can be, before any model is asked.
+_POWER = 4  # exponent of the power mean over variants
+_BATCH = 32  # chunks for one call of the model, with all their variants
+# Rules by which sound is no word, whatever the model returns.
 _SILENT = 1e-4  # root mean square of the loudest frame, of a full scale of 1
-_STEADY = 2.0  # dB between the louder and the softer frames: hum and noise; words have over 3
-_LOUD = 15.0  # dB below the loudest frames, within which a frame is one of sound
-_TOO_LONG = 1.5  # times the longest word: so much sound is speech that goes on, or music
+_STEADY = 2.0  # dB between loud and soft frames, less of which is hum or noise; words have over 3
+_LOUD = 15.0  # dB below the loud frames, within which a frame counts as sound
+_TOO_LONG = 1.5  # times the longest word: more sound is running speech or music
 
 
 @dataclass(frozen=True)
 class KeywordFeatures:
-    """From sound to the spotter's waveform, and from its outputs to words.
+    """From sound to the model's waveform, and from its outputs to words.
 
     The spectrogram and the scaler are in the model's graph; their numbers stand here too, to build it.
     """
@@ -34,12 +34,12 @@ class KeywordFeatures:
     mean: tuple[float, ...]  # of each band over the training part
     variance: tuple[float, ...]
     clip: int  # samples of a clip with one word, its tail included: a multiple of the hop
-    threshold: float = 0.5  # in a stream: probability of a frame from which a word counts as heard
-    abstain: float = 0.5  # in a recording of one word: probability below which it is unknown
-    tail: float = 0.2  # seconds after a word in a clip: a spotter answers a little after the word's end
-    same_word: float = 0.3  # a word that spikes again within so many seconds is the same one
-    known_speakers: bool = False  # whether those who will speak are those whom the model learns from
-    # A recording of one word is read as by each of these voices at each of these tempi: factors.
+    threshold: float = 0.5  # of a stream: probability of a frame from which a word is detected
+    abstain: float = 0.5  # of a recording of one word: probability below which it is unknown
+    tail: float = 0.2  # seconds after a word in a clip, because the model answers a little after its end
+    same_word: float = 0.3  # seconds within which another spike of a word is the same one
+    known_speakers: bool = False  # whether the users are the training speakers
+    # Test-time augmentation of a recording of one word: factors of voice and of tempo.
     voices: tuple[float, ...] = (0.87, 1.0, 1.15)
     tempi: tuple[float, ...] = (0.85, 1.0, 1.2, 1.4, 1.7)
 
@@ -64,8 +64,16 @@ class KeywordFeatures:
         longest: float,
         known_speakers: bool = False,
     ) -> Self:
-        """Fit the scaler on recordings of the training part, for words of up to `longest` seconds. To
-        understand speakers who are known takes no other voices: they cost accuracy."""
+        """Fit the scaler.
+
+        Args:
+            words: The closed set of words.
+            spectrogram: Of the model.
+            recordings: Of the training part, (samples,) each at the rate of the spectrogram.
+            longest: Seconds of the longest word.
+            known_speakers: Whether the users are the training speakers; then test-time augmentation, which
+                would cost accuracy, is off.
+        """
         frames = np.concatenate([spectrogram(samples) for samples in recordings])
         clip = -(-int((longest + 2 * cls.tail) * spectrogram.rate) // spectrogram.hop) * spectrogram.hop
         mean, variance = frames.mean(axis=0), np.maximum(frames.var(axis=0), 1e-3)
@@ -80,89 +88,94 @@ class KeywordFeatures:
         return found.as_spoken() if known_speakers else found
 
     def as_spoken(self) -> Self:
-        """The same for recordings read once, in the voice and at the tempo that they have."""
+        """The same without test-time augmentation."""
         return replace(self, voices=(1.0,), tempi=(1.0,))
 
     @property
     def rate(self) -> int:
-        """Samples a second."""
+        """Samples per second."""
         return self.spectrogram.rate
 
     @property
     def tail_samples(self) -> int:
-        """Samples at the end of a clip in which no word goes on."""
+        """Samples at the end of a clip that contain no word."""
         return int(self.tail * self.rate)
 
     def begin(self, length: int) -> int:
-        """The sample of its clip at which a recording of `length` samples begins; below 0 if it is too
-        long."""
+        """The sample of its clip at which a recording of `length` samples begins; below 0 if too long."""
         return (self.clip - self.tail_samples - length) // 2
 
-    def pieces(self, samples: np.ndarray) -> list[np.ndarray]:
-        """The sound as it is, or, where it is longer than a clip has room for, in pieces that overlap by
-        half."""
+    def chunks(self, samples: np.ndarray) -> list[np.ndarray]:
+        """Sound (samples,) as one chunk, or, if a clip has no room for it, as chunks that overlap by half."""
         room = self.clip - self.tail_samples
         if len(samples) <= room:
             return [samples]
         return [samples[s : s + room] for s in range(0, len(samples) - room + room // 2, room // 2)]
 
-    def in_clip(self, piece: np.ndarray) -> np.ndarray:
-        """(clip,) float32 with the piece in its middle, before the tail; what is too long loses its ends."""
-        begin = self.begin(len(piece))
-        kept = piece[max(0, -begin) :][: self.clip - self.tail_samples]
+    def in_clip(self, chunk: np.ndarray) -> np.ndarray:
+        """(clip,) float32 with the chunk (samples,) in the middle, before the tail; a longer one is cut."""
+        begin = self.begin(len(chunk))
+        kept = chunk[max(0, -begin) :][: self.clip - self.tail_samples]
         before = max(0, begin)
         return np.pad(kept.astype(np.float32), (before, self.clip - before - len(kept)))
 
-    def readings(self, piece: np.ndarray) -> np.ndarray:
-        """(voices * tempi, clip): the piece as by each of `voices` at each of `tempi`."""
+    def variants(self, chunk: np.ndarray) -> np.ndarray:
+        """(voices * tempi, clip) float32: the chunk (samples,) in each of `voices` at each of `tempi`."""
         window = self.spectrogram.window
         return np.stack(
             [
-                self.in_clip(reading)
+                self.in_clip(variant)
                 for voice in self.voices
-                for reading in at_tempi(in_voice(piece, voice), [t / voice for t in self.tempi], window)
+                for variant in at_tempi(in_voice(chunk, voice), [t / voice for t in self.tempi], window)
             ]
         )
 
     def probabilities(self, run: Callable[[Arrays], Arrays], recordings: Sequence[np.ndarray]) -> np.ndarray:
-        """Of each word being the one in each recording, (recordings, words); what they lack of 1 is the
-        probability that it is none of them. Of its readings the power mean, in which surer ones count for
-        more, because a speaker whom the model does not know may be better understood in another voice. Of a
-        recording in several pieces the surest counts.
+        """Probability of each word in each recording.
+
+        Test-time augmentation: the power mean over variants, in which confident ones count for more, because
+        the model may recognise a new speaker better in another voice. Of several chunks the most confident
+        one counts.
 
         Args:
             run: The model: named inputs to named outputs.
-            recordings: (samples,) each.
+            recordings: (samples,) each, at the model's rate.
+
+        Returns:
+            (recordings, words); a row's sum is below 1 by the probability that it is none of them.
         """
-        of_recordings = [self.pieces(samples) for samples in recordings]
-        pieces = [piece for of_recording in of_recordings for piece in of_recording]
+        of_recordings = [self.chunks(samples) for samples in recordings]
+        chunks = [chunk for of_recording in of_recordings for chunk in of_recording]
         found: list[np.ndarray] = []
-        for begin in range(0, len(pieces), _AT_ONCE):
-            readings = np.stack([self.readings(piece) for piece in pieces[begin : begin + _AT_ONCE]])
-            outputs = run({"waveform": readings.reshape(-1, self.clip)})
-            of_word = _power_mean(outputs["probabilities"], readings)
-            # Files of before know no other sounds than words.
-            known = _power_mean(outputs["known"], readings) if "known" in outputs else 1.0
+        for begin in range(0, len(chunks), _BATCH):
+            variants = np.stack([self.variants(chunk) for chunk in chunks[begin : begin + _BATCH]])
+            outputs = run({"waveform": variants.reshape(-1, self.clip)})
+            of_word = _power_mean(outputs["probabilities"], variants)
+            # Older files have no output "known".
+            known = _power_mean(outputs["known"], variants) if "known" in outputs else 1.0
             found += list(known * of_word / of_word.sum(axis=1, keepdims=True))
-        answers = iter(found)
+        rows = iter(found)
         return np.stack(
-            [max((next(answers) for _ in of_recording), key=np.max) for of_recording in of_recordings]
+            [max((next(rows) for _ in of_recording), key=np.max) for of_recording in of_recordings]
         )
 
     def predict(
         self, run: Callable[[Arrays], Arrays], raw: Any, *, threshold: float | None = None
     ) -> dict[str, Any]:
-        """Which word is spoken in a recording of one.
+        """Recognise the word in a recording of one word.
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: As `read_audio`.
-            threshold: Probability below which the word is unknown, instead of the features' own.
+            raw: A sound file, an array or a pair, see `read_audio`.
+            threshold: Probability below which the word is unknown; by default `abstain`.
 
         Returns:
-            "word", None where it is unknown, and then "reason"; "probability" of the likeliest word, the
-            "threshold" it was compared with, and "probabilities" of all words, whose rest to 1 is that of
-            none of them.
+            "word", None where it is unknown; "reason", why it is, else ""; "probability" of the likeliest
+            word; the "threshold"; and "probabilities", word -> probability, whose sum is below 1 by the
+            probability of none of them.
+
+        Raises:
+            InputError: As `read_audio`, or a threshold that is no probability.
         """
         threshold = self.abstain if threshold is None else check_threshold(threshold)
         samples = read_audio(raw, self.rate)
@@ -182,19 +195,19 @@ class KeywordFeatures:
         }
 
     def no_word(self, samples: np.ndarray) -> str:
-        """Why sound cannot be a recording of one word, whatever a model says of it; "" where it can."""
+        """Why sound (samples,) is no recording of one word, by rules without the model; else ""."""
         size = self.spectrogram.window
         if not np.ptp(samples):
             return "it is silent"
         if len(samples) < 8 * size:
-            return ""  # too short to be looked at in frames
+            return ""  # too short for statistics of frames
         frames = samples[: len(samples) - len(samples) % size].reshape(-1, size).astype(np.float64)
         level = np.sqrt(frames.var(axis=1))
         soft, loud = np.quantile(level, [0.05, 0.95])
         if level.max() < _SILENT:
             return "it is silent"
         if _decibels(loud / max(soft, 1e-12)) < _STEADY:
-            return "it is as loud from its begin to its end, as hum and noise are and words are not"
+            return "it is equally loud from beginning to end, as hum and noise are and words are not"
         seconds = np.sum(level > loud * 10 ** (-_LOUD / 20)) * size / self.rate
         longest = (self.clip - self.tail_samples) / self.rate
         if seconds > _TOO_LONG * longest:
@@ -205,7 +218,7 @@ class KeywordFeatures:
         return ""
 
     def stream(self, push: Any) -> "KeywordStream":
-        """Words as they are spoken; `push` is the file's `Stream`."""
+        """Words while sound arrives; `push` is the file's `Stream`."""
         return KeywordStream(self, push)
 
     def about(self) -> dict[str, Any]:
@@ -241,10 +254,10 @@ def check_threshold(value: float) -> float:
     return value
 
 
-def _power_mean(values: np.ndarray, readings: np.ndarray) -> np.ndarray:
-    """(pieces * readings, n) of a model to (pieces, n)."""
-    each = values.reshape(*readings.shape[:2], -1)
-    return (each**_SURER).mean(axis=1) ** (1 / _SURER)
+def _power_mean(values: np.ndarray, variants: np.ndarray) -> np.ndarray:
+    """The power mean over variants, of outputs (chunks * variants, n): (chunks, n)."""
+    each = values.reshape(*variants.shape[:2], -1)
+    return (each**_POWER).mean(axis=1) ** (1 / _POWER)
 
 
 def _decibels(ratio: float) -> float:
@@ -252,17 +265,18 @@ def _decibels(ratio: float) -> float:
 
 
 class Spikes:
-    """Words in a sequence of frames: a word is heard where its probability is the highest and over the
-    threshold, once until another is, or until it was not for `same_word` seconds."""
+    """Detects words in a sequence of frames: where a word's probability is the highest and over the
+    threshold. It is detected again only after another word, or after `same_word` seconds below the
+    threshold."""
 
     def __init__(self, features: KeywordFeatures):
         self._features = features
         self._frames = 0
-        self._last: dict[int, float] = {}  # word -> when it was last over the threshold
+        self._last: dict[int, float] = {}  # word -> time when it was last over the threshold
 
     def push(self, frames: np.ndarray) -> list[dict[str, Any]]:
-        """Words in the next frames, (frames, 1 + words): "word", "time" in seconds from the beginning,
-        "probability"."""
+        """Words in the next frames (frames, 1 + words): "word", "time" (s since the beginning) and
+        "probability" of each."""
         found = []
         hop = self._features.spectrogram.hop / self._features.rate
         for frame in frames:
@@ -284,46 +298,49 @@ class Spikes:
 
 
 class KeywordStream:
-    """Words in sound that goes on, from a step file."""
+    """Words in a stream of sound, from a step file."""
 
     def __init__(self, features: KeywordFeatures, stream: Any):
         self._features, self._stream = features, stream
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was pushed; the time is 0 again."""
+        """Forget all sound; the time is 0 again."""
         self._stream.reset()
         self._spikes = Spikes(self._features)
         self._rest = np.zeros(0, np.float32)
         self._resampler: Resampler | None = None
 
     def end(self) -> list[dict[str, Any]]:
-        """Words that are still to be told when nothing more comes: silence follows."""
+        """The last words, when no more sound arrives."""
         rest = self._resampler.push(np.zeros(0, np.float32), last=True) if self._resampler else self._rest[:0]
         silence = np.zeros(2 * self._features.tail_samples, np.float32)
         self._resampler = None
-        return self._hear(np.concatenate([rest, silence]))
+        return self._detect(np.concatenate([rest, silence]))
 
     def push(self, raw: Any) -> list[dict[str, Any]]:
-        """Words that the next piece of sound completes.
+        """Words in the next chunk of sound.
 
         Args:
-            raw: As `read_audio`, of any length but 0; the rate of the first piece is that of all.
+            raw: See `read_audio`, of any length but 0; the rate of the first chunk is that of all.
 
         Returns:
-            One dict a word: "word", "time" (s since the beginning, when it was recognised), "probability".
+            A dict for each word: "word", "time" of its detection (s since the beginning), "probability".
+
+        Raises:
+            InputError: As `read_audio`, or another rate.
         """
         samples, rate = read_samples(raw, self._features.rate)
         if self._resampler is None:
             self._resampler = Resampler(rate, self._features.rate)
         if rate != self._resampler.found:
             raise InputError(
-                f"The stream began at {self._resampler.found:g} samples a second, this piece has {rate:g}."
+                f"The stream began at {self._resampler.found:g} samples a second, this chunk has {rate:g}."
             )
-        return self._hear(self._resampler.push(samples))
+        return self._detect(self._resampler.push(samples))
 
-    def _hear(self, samples: np.ndarray) -> list[dict[str, Any]]:
-        """Words in samples at the model's rate."""
+    def _detect(self, samples: np.ndarray) -> list[dict[str, Any]]:
+        """Words in samples (samples,) at the model's rate."""
         samples = np.concatenate([self._rest, samples])
         whole = len(samples) - len(samples) % self._features.spectrogram.hop
         self._rest = samples[whole:]

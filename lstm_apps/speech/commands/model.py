@@ -1,4 +1,6 @@
-"""A keyword spotter: causal convolutions over a log-mel spectrogram, LSTMs, a spike where a word ends."""
+"""A keyword spotter: causal convolutions over a log-mel spectrogram, LSTMs, and a spike where a word ends."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import ops
@@ -13,16 +15,16 @@ from lstm_apps.speech.commands.familiarity import Familiarity
 class SpikeLoss(keras.losses.Loss):
     """Negative log-likelihood of each word in exactly one frame of its window, and of none elsewhere:
     connectionist temporal classification (Graves et al. 2006) with alignments of one frame, of which
-    the sum is closed. The windows, around the ends of words, keep a model from settling on a frame at
-    which it cannot know the word yet, and make it answer in time.
+    the sum has a closed form. The windows, around the ends of words, keep spikes from frames before the word
+    is known, and from late ones.
 
     Targets (batch, most words, 3): word from 1, or 0 for none, first frame of its window and the frame
-    after its last. Predictions (batch, frames, 1 + words): logits, of which 0 is the blank, no word here.
+    after its last. Predictions (batch, frames, 1 + words): logits; index 0 is the blank.
     """
 
     def call(self, y_true, y_pred):
         word, first, end = (part[..., 0] for part in ops.split(ops.cast(y_true, "int32"), 3, axis=-1))
-        nothing = ops.sum(ops.log_softmax(y_pred)[..., 0], axis=1)  # (batch,): no word anywhere
+        nothing = ops.sum(ops.log_softmax(y_pred)[..., 0], axis=1)  # (batch,): log-probability of no word
         odds = y_pred - y_pred[..., :1]  # log odds of each word against none, (batch, frames, 1 + words)
         spoken = ops.take_along_axis(odds, word[:, None], axis=2)  # (batch, frames, most words)
         frame = ops.arange(ops.shape(y_pred)[1])[:, None]
@@ -34,8 +36,8 @@ class SpikeLoss(keras.losses.Loss):
 def spotter(
     *,
     spectrogram: LogMel,
-    mean,
-    variance,
+    mean: Sequence[float],
+    variance: Sequence[float],
     words: int,
     units: int,
     layers: int,
@@ -46,13 +48,20 @@ def spotter(
 
     Input "waveform" (batch, samples), from -1 to 1; a frame is `spectrogram.hop` samples. Outputs:
     "logits" (batch, frames, 1 + words), for `SpikeLoss`; "frames", their softmax; "probabilities"
-    (batch, words), of each word being the one in a recording of one, from its logits at all frames; and
-    "known" (batch, 1), how likely it is one of them at all. The blank takes no part in the probabilities:
-    what tells words apart in a whole recording need not be sure of when.
+    (batch, words), of each word in a recording of one, from the logits of all frames but without the blank;
+    and "known" (batch, 1), the familiarity, 0 to 1. The model is causal.
 
-    The two convolutions over time and frequency, pooled over frequency, make what follows indifferent to
-    how long a speaker's vocal tract is. In training a share of `varied` of the examples sound as if by other
-    speakers. Nothing looks ahead.
+    Two convolutions over time and frequency with pooling over frequency make the model robust to the length
+    of a speaker's vocal tract.
+
+    Args:
+        spectrogram: Of the model.
+        mean, variance: (bands,) of the scaler.
+        words: Number of words.
+        units: Of each LSTM.
+        layers: LSTMs.
+        dropout: Rate, 0 to 1.
+        varied: Share of the training examples with SpecAugment.
     """
     waveform = keras.Input((None,), name="waveform")
     x = log_mel(waveform, spectrogram, mean, variance)
@@ -68,13 +77,13 @@ def spotter(
     for i in range(layers):
         x = keras.layers.Dropout(dropout)(x)
         x = LSTM(units, return_sequences=True, name=f"lstm_{i + 1}")(x)
-    heard = x
+    hidden = x
     x = keras.layers.Dropout(dropout)(x)
     logits = keras.layers.Dense(1 + words, name="logits")(x)
     spikes = ops.logsumexp(logits[:, :, 1:], axis=1)
-    # Where the model hears a word, what it then remembers, (batch, units).
+    # The hidden state at the frames with a word, (batch, units).
     when = ops.softmax(ops.logsumexp(logits[:, :, 1:], axis=2), axis=1)
-    memory = ops.sum(when[:, :, None] * heard, axis=1)
+    memory = ops.sum(when[:, :, None] * hidden, axis=1)
     outputs = {
         "known": Familiarity(words, name="known", dtype="float32")(memory),
         "logits": logits,

@@ -1,4 +1,4 @@
-"""Pictures of a keyword spotter."""
+"""Plots of a keyword spotter."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,28 @@ from lstm_apps.speech.commands.detection import LongRecording, match, operating_
 from lstm_apps.speech.commands.features import KeywordFeatures, Spikes
 
 
-def confusion(spoken: Sequence[str], heard: Sequence[str], words: Sequence[str]) -> Plot:
-    """Which word was taken for which."""
+def confusion(spoken: Sequence[str], predicted: Sequence[str], words: Sequence[str]) -> Plot:
+    """Confusion matrix of words (recordings,) of the test part."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
     side = min(12.0, 3 + 0.35 * len(words))
     figure = Figure(figsize=(side, side), layout="constrained")
     axis = figure.subplots()
     ConfusionMatrixDisplay.from_predictions(
-        spoken, heard, labels=list(words), ax=axis, cmap="Blues", colorbar=False, xticks_rotation="vertical"
+        spoken,
+        predicted,
+        labels=list(words),
+        ax=axis,
+        cmap="Blues",
+        colorbar=False,
+        xticks_rotation="vertical",
     )
-    axis.set(xlabel="heard", ylabel="spoken")
-    return Plot("words", "Words spoken and recognised", "Recordings of the test part.", figure)
+    axis.set(xlabel="predicted", ylabel="spoken")
+    return Plot("words", "Words spoken and predicted", "Recordings of the test part.", figure)
 
 
 def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Plot:
-    """The probabilities of words along a long recording."""
+    """Waveform and word probabilities (frames, 1 + words) of a long recording, over seconds."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     sound, probability = figure.subplots(2, 1, sharex=True)
     frame_times = (1 + np.arange(len(frames))) * features.spectrogram.hop / features.rate
@@ -42,13 +48,13 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     return Plot(
         "stream",
         "A stream of sound",
-        "Words where they are spoken (shaded), and where they are found.",
+        "Words where they are spoken (shaded), and where they are detected.",
         figure,
     )
 
 
 def detection_curve(features: KeywordFeatures, recording: LongRecording, frames: np.ndarray) -> Plot:
-    """Hits against false alarms, over thresholds."""
+    """Hit rate over false alarms per hour, by threshold, from frames (frames, 1 + words)."""
     points = operating_points(features, recording, frames)
     hits, alarms = match(recording, Spikes(features).push(frames))
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -59,13 +65,13 @@ def detection_curve(features: KeywordFeatures, recording: LongRecording, frames:
         marker=".",
         label="thresholds from 0.1 to 0.95",
     )
-    label = f"threshold {features.threshold:.2f}, found on validation"
+    label = f"threshold {features.threshold:.2f}, chosen on validation"
     axis.plot(alarms / recording.hours, hits / len(recording.words), "o", color="C1", label=label)
-    axis.set(xlabel="false alarms an hour", ylabel="share of words found", ylim=(0, 1.05))
+    axis.set(xlabel="false alarms per hour", ylabel="hit rate", ylim=(0, 1.05))
     axis.legend(loc="lower right")
     return Plot(
         "false-alarms",
         "Hits and false alarms",
-        "All words of the test part with pauses and noise, then noise alone. One event a word.",
+        "All words of the test part with pauses and noise, then noise alone.",
         figure,
     )

@@ -1,8 +1,9 @@
-"""`speech-commands`: which word was spoken, and when, in a recording or in sound that goes on."""
+"""`speech-commands`: which word is spoken in a recording, and which when in a stream of sound."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,25 +19,29 @@ from lstm_apps.speech.commands.augment import SPEED, words_in_noise
 from lstm_apps.speech.commands.data import LAYOUT, Recording, list_recordings
 from lstm_apps.speech.commands.features import KeywordFeatures
 
+if TYPE_CHECKING:
+    import keras
+
+
 ACCURACY = Metric("accuracy", "higher", "share of recordings whose word is recognised")
 AS_SPOKEN = Metric(
     "accuracy as spoken",
     "higher",
-    "share of recordings whose word is recognised from one reading, in the voice and at the tempo it has",
+    "share of recordings whose word is recognised, without test-time augmentation",
 )
-_SCALER_RECORDINGS, _CHECKS = 1000, 16  # how many serve for these
+_SCALER_RECORDINGS, _PARITY_INPUTS = 1000, 16  # recordings for each
 BANDS = 40
-_FEWEST_SPEAKERS = 5  # to be split by
+_FEWEST_SPEAKERS = 5  # for a split by speaker
 _MOST_WORDS = 2  # in a training example
 _SECOND_WORD, _NO_WORD = 0.1, 0.05  # shares of training examples
-_VARIED_KNOWN = 0.2  # share that sounds as if by others, where all speakers are known; else all do
-_TO_KNOW = 200  # recordings of each word by which the model tells words from other sounds
-_UNKNOWN = 0.05  # share of validation's words, of those understood, that may come out as unknown
-_SPIKES = 0.3  # weight of when a word is spoken beside which: more, and new speakers are understood less
+_VARIED_IF_KNOWN = 0.2  # share of augmented training examples if all speakers are known, else 1
+_FIT_RECORDINGS = 200  # of each word
+_UNKNOWN = 0.05  # share of correctly recognised validation words that may become unknown
+_SPIKE_LOSS = 0.3  # weight of the spike loss; more lowers the accuracy on new speakers
 
 
 class SpeechCommands(Application):
-    """Words of a closed set, in recordings of one and in a stream."""
+    """Recognition of a closed set of words, in recordings of one word and in a stream."""
 
     name = "speech-commands"
     domain = "speech"
@@ -76,6 +81,7 @@ class SpeechCommands(Application):
         for part in (validation, test):
             if unknown := sorted({r.label for r in part} - set(words)):
                 raise InputError(f"No recording of {', '.join(unknown)} is left for training.")
+        known = {r.speaker for r in test} <= {*_speakers(train)}
         return Data(
             train,
             validation,
@@ -84,18 +90,19 @@ class SpeechCommands(Application):
                 **provenance,
                 "words": words,
                 "speakers": len(_speakers(recordings)),
-                "known_speakers": {r.speaker for r in test} <= {*_speakers(train)},
+                "known_speakers": known,
                 "split": how,
                 "recordings": f"{len(train)} to train, {len(validation)} to validate, {len(test)} to test",
             },
+            settings={"words": tuple(words), "known_speakers": known},
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
-        """Every speaker, to be left out once."""
+        """The speakers; each is the test part once."""
         return tuple(_speakers(list_recordings(sources.find(request.path or self.dataset).path)))
 
     def _split(self, folder: Path, recordings: list[Recording], fold: str | None, official: bool):
-        """Training, validation and test part, and how they were made."""
+        """Training, validation and test part, and the rule of the split."""
         speakers = _speakers(recordings)
         if fold is not None:
             if fold not in speakers:
@@ -103,7 +110,7 @@ class SpeechCommands(Application):
             test = [r for r in recordings if r.speaker == fold]
             others = [r for r in recordings if r.speaker != fold]
             if not others:
-                raise InputError(f"Beside {fold} there is nobody to learn from.")
+                raise InputError(f"Without {fold} there are no speakers to learn from.")
             train, validation, _ = by_group(others, lambda r: r.file.name, 0.1, 0.0)
             return (train, validation, test), f"test: {fold}; validation: a tenth of the others' takes"
         if official:
@@ -118,11 +125,11 @@ class SpeechCommands(Application):
             for r in recordings:
                 name = r.file.relative_to(folder).as_posix()
                 parts[1 if name in names[0] else 2 if name in names[1] else 0].append(r)
-            return parts, "as the folder's validation_list.txt and testing_list.txt say"
+            return parts, "by the folder's validation_list.txt and testing_list.txt"
         if len(speakers) >= _FEWEST_SPEAKERS and all(r.speaker for r in recordings):
             return by_group(recordings, lambda r: r.speaker), "by speaker"
         return by_group(recordings, lambda r: r.file.relative_to(folder).as_posix()), (
-            f"by recording: with {len(speakers)} speakers that are known, all parts may know all of them"
+            f"by recording: with {len(speakers)} named speakers, all parts may contain all of them"
         )
 
     def fit_features(self, data: Data) -> KeywordFeatures:
@@ -133,17 +140,17 @@ class SpeechCommands(Application):
         some = np.unique(np.linspace(0, len(train) - 1, _SCALER_RECORDINGS).astype(int))
         longest = float(np.percentile([r.seconds for r in train], 99))
         return KeywordFeatures.fit(
-            tuple(data.provenance["words"]),
+            data.settings["words"],
             spectrogram,
             [train[i].read(rate) for i in some],
             longest,
-            known_speakers=data.provenance["known_speakers"],
+            known_speakers=data.settings["known_speakers"],
         )
 
     def examples(self, features: KeywordFeatures, records: list[Recording]) -> "RecordingExamples":
         return RecordingExamples(features, records)
 
-    def build(self, features: KeywordFeatures, *, units: int, layers: int, dropout: float):
+    def build(self, features: KeywordFeatures, *, units: int, layers: int, dropout: float) -> "keras.Model":
         from lstm_apps.speech.commands.model import spotter
 
         return spotter(
@@ -157,15 +164,15 @@ class SpeechCommands(Application):
             varied=_varied(features),
         )
 
-    def loss(self, features: KeywordFeatures):
+    def loss(self, features: KeywordFeatures) -> Any:
         import keras
 
         from lstm_apps.speech.commands.model import SpikeLoss
 
         return {"logits": SpikeLoss(), "probabilities": keras.losses.SparseCategoricalCrossentropy()}
 
-    def calibrate(self, model, features: KeywordFeatures, data: Data) -> KeywordFeatures:
-        """Sets what the model takes for a word at all, and the thresholds of a recording and of a stream."""
+    def calibrate(self, model: "keras.Model", features: KeywordFeatures, data: Data) -> KeywordFeatures:
+        """Fit familiarity, and the thresholds of recordings and of streams, on validation."""
 
         def run(inputs: Arrays) -> Arrays:
             return model.predict(inputs, verbose=0)
@@ -180,8 +187,8 @@ class SpeechCommands(Application):
         frames = detection.spikes(features, long, run)
         return replace(features, threshold=detection.best_threshold(features, long, frames))
 
-    def _fit_familiarity(self, model, features: KeywordFeatures, data: Data) -> None:
-        """On training words as they are and augmented; how far right ones are apart, on validation's."""
+    def _fit_familiarity(self, model: "keras.Model", features: KeywordFeatures, data: Data) -> None:
+        """Fit class means on training words, plain and augmented, and the sigmoid on validation words."""
         import keras
 
         layer = model.get_layer("known")
@@ -191,7 +198,7 @@ class SpeechCommands(Application):
         of_word: dict[str, list[Recording]] = {word: [] for word in features.words}
         for recording in data.train:
             of_word[recording.label].append(recording)
-        chosen = [r for records in of_word.values() for r in records[:: -(-len(records) // _TO_KNOW)]]
+        chosen = [r for records in of_word.values() for r in records[:: -(-len(records) // _FIT_RECORDINGS)]]
         vectors, words = [], []
         for rng in (None, np.random.default_rng(0)):
             inputs, targets, weights = self.examples(features, chosen).batch(np.arange(len(chosen)), rng)
@@ -203,39 +210,43 @@ class SpeechCommands(Application):
         )
         found = memory.predict(inputs, verbose=0)
         right = found["probabilities"].argmax(axis=1) == targets["probabilities"][:, 0]
-        asked = found["memory"][right] if right.any() else found["memory"]
-        layer.fit(np.concatenate(vectors), np.concatenate(words), asked)
+        vectors_right = found["memory"][right] if right.any() else found["memory"]
+        layer.fit(np.concatenate(vectors), np.concatenate(words), vectors_right)
 
     def score(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         alone = self.score_alone(features, data, run)
         if ACCURACY.name in alone:
             return alone
-        return {ACCURACY.name: _accuracy(data, self._heard(features, data, run)), **alone}
+        return {ACCURACY.name: _accuracy(data, self._predicted(features, data, run)), **alone}
 
     def score_alone(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         once = features.as_spoken()
         metric = ACCURACY if features == once else AS_SPOKEN
-        return {metric.name: _accuracy(data, self._heard(once, data, run))}
+        return {metric.name: _accuracy(data, self._predicted(once, data, run))}
 
     def score_stream(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> Scores:
         long = detection.long_recording(data.test, features.rate)
         return detection.score(features, long, detection.spikes(features, long, run))
 
-    def score_baselines(self, features: KeywordFeatures, data: Data) -> Iterator[tuple[str, Scores]]:
-        for name, words in baselines.predictions(
-            features.spectrogram, data.train, data.validation, data.test
-        ):
-            yield name, {ACCURACY.name: _accuracy(data, words)}
+    def baseline_predictions(self, features: KeywordFeatures, data: Data) -> Iterator[tuple[str, np.ndarray]]:
+        """(recordings,) words."""
+        parts = (data.train, data.validation, data.test)
+        yield from baselines.predictions(features.spectrogram, *parts)
 
-    def _heard(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> np.ndarray:
-        """The word of each recording of the test part, as the model has it."""
+    def score_baseline(
+        self, features: KeywordFeatures, data: Data, name: str, predictions: np.ndarray
+    ) -> Scores:
+        return {ACCURACY.name: _accuracy(data, predictions)}
+
+    def _predicted(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> np.ndarray:
+        """(recordings,) the predicted word of each test recording."""
         found = features.probabilities(run, [r.read(features.rate) for r in data.test])
         return np.array(features.words)[found.argmax(axis=1)]
 
     def plots(self, features: KeywordFeatures, data: Data, run: ModelFunction) -> list[Plot]:
         from lstm_apps.speech.commands.plots import confusion, detection_curve, spikes_over_time
 
-        found = self._heard(features, data, run).tolist()
+        found = self._predicted(features, data, run).tolist()
         short = detection.long_recording(data.test[:: max(1, len(data.test) // 8)], features.rate)
         long = detection.long_recording(data.test, features.rate)
         return [
@@ -246,7 +257,8 @@ class SpeechCommands(Application):
 
     def parity_inputs(self, features: KeywordFeatures, data: Data) -> Arrays:
         examples = self.examples(features, data.test)
-        return examples.batch(np.unique(np.linspace(0, len(examples) - 1, _CHECKS).astype(int)), None)[0]
+        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
+        return examples.batch(chosen, None)[0]
 
     def output_scale(self, features: KeywordFeatures) -> float:
         return 1.0  # probabilities
@@ -259,8 +271,8 @@ class SpeechCommands(Application):
 
 
 def _varied(features: KeywordFeatures) -> float:
-    """The share of training examples that sound as if by other speakers."""
-    return _VARIED_KNOWN if features.known_speakers else 1.0
+    """The share of training examples that are augmented as other speakers."""
+    return _VARIED_IF_KNOWN if features.known_speakers else 1.0
 
 
 def _accuracy(data: Data, words: np.ndarray) -> Estimate:
@@ -268,13 +280,13 @@ def _accuracy(data: Data, words: np.ndarray) -> Estimate:
 
 
 def _speakers(recordings: list[Recording]) -> list[str]:
-    """Those that are named."""
+    """Names of the speakers, sorted, without unnamed ones."""
     return sorted({r.speaker for r in recordings} - {""})
 
 
 class RecordingExamples:
-    """Recordings as the spotter reads them: in training up to two in a clip, at another speed, in noise;
-    otherwise one in the middle of a clip. Targets as `SpikeLoss`."""
+    """Recordings in clips: in training up to two in a clip, at another speed, in noise; otherwise one in the
+    middle of a clip. Targets: see `SpikeLoss`."""
 
     def __init__(self, features: KeywordFeatures, recordings: list[Recording]):
         self.features, self.recordings = features, recordings
@@ -283,6 +295,7 @@ class RecordingExamples:
         return len(self.recordings)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator | None) -> tuple[Arrays, Arrays, Arrays]:
+        """Waveforms (batch, clip), targets (batch, most words, 3) and words (batch, 1), weights (batch,)."""
         features, varied = self.features, _varied(self.features)
         waveforms = np.zeros((len(indices), features.clip), np.float32)
         targets = np.zeros((len(indices), _MOST_WORDS, 3), np.int32)
@@ -294,7 +307,7 @@ class RecordingExamples:
                 begin = features.begin(len(sounds[0]))
                 spans = [(begin, begin + len(sounds[0]))]
             else:
-                # The last samples stay free of words, as in the clips of `KeywordFeatures`.
+                # The tail has no word, as in the clips of `KeywordFeatures`.
                 waveforms[row], spans = words_in_noise(
                     sounds,
                     features.rate,
@@ -305,17 +318,17 @@ class RecordingExamples:
                 )
             for word, (recording, span) in enumerate(zip(chosen, spans, strict=False)):
                 targets[row, word] = 1 + features.words.index(recording.label), *self._window(*span)
-        # Which of the words it is has a meaning where there is one.
+        # The word is defined where there is exactly one.
         one = (targets[:, 0, 0] > 0) & (targets[:, 1:, 0] == 0).all(axis=1)
         words = np.maximum(0, targets[:, :1, 0] - 1)
         weights = {
-            "logits": np.full(len(indices), _SPIKES, np.float32),
+            "logits": np.full(len(indices), _SPIKE_LOSS, np.float32),
             "probabilities": one.astype(np.float32),
         }
         return {"waveform": waveforms}, {"logits": targets, "probabilities": words}, weights
 
     def _drawn(self, i: int, rng: np.random.Generator) -> list[Recording]:
-        """Recording `i`, or with another one, or none: noise alone."""
+        """Recording `i`, or it with a random one, or none: noise alone."""
         share = rng.random()
         if share < _NO_WORD:
             return []
@@ -324,9 +337,10 @@ class RecordingExamples:
         return [self.recordings[i]]
 
     def _window(self, begin: int, end: int) -> tuple[int, int]:
-        """Frames in which a word should be found: from its second half to the clip's tail after it."""
+        """First frame, and the one after the last, in which a word should be detected: from its middle to a
+        tail after its end."""
         hop = self.features.spectrogram.hop
-        last = self.features.clip // hop - 1  # of a word that the clip does not hold
+        last = self.features.clip // hop - 1  # of a word that the clip has no room for
         return min((begin + end) // 2 // hop, last), (end + self.features.tail_samples) // hop
 
 

@@ -1,4 +1,4 @@
-"""The same words in another voice, slower or faster."""
+"""Changes the voice and the tempo of speech."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def in_voice(samples: np.ndarray, factor: float) -> np.ndarray:
-    """Sound played `factor` times as fast: pitch, formants and tempo, as of a smaller body.
+    """Sound played `factor` times as fast, which scales pitch, formants and tempo.
 
     Args:
-        samples: (samples,) float32, silent at both ends or nearly so, for it is taken to go round.
+        samples: (samples,) float32, nearly silent at both ends, because it is treated as periodic.
         factor: Over 0.
 
     Returns:
@@ -22,17 +22,17 @@ def in_voice(samples: np.ndarray, factor: float) -> np.ndarray:
 
 
 def at_tempi(samples: np.ndarray, factors: Sequence[float], window: int = 256) -> list[np.ndarray]:
-    """Sound each of `factors` times as fast, its pitch and formants as they were: the phase vocoder
+    """Sound each of `factors` times as fast, with the same pitch and formants: the phase vocoder
     (Flanagan & Golden 1966), the same samples as `librosa.effects.time_stretch(samples, rate=factor,
     n_fft=window)`.
 
     Args:
         samples: (samples,) float32.
         factors: Over 0; 2 makes it half as long.
-        window: Samples that are looked at together, a multiple of 4; some 30 ms do for voices.
+        window: Samples of a frame, a multiple of 4; about 30 ms suit voices.
 
     Returns:
-        (round(samples / factor),) float32 of each factor.
+        A list of (round(samples / factor),) float32, one for each factor.
     """
     if all(factor == 1 for factor in factors):
         return [samples for _ in factors]
@@ -42,17 +42,17 @@ def at_tempi(samples: np.ndarray, factors: Sequence[float], window: int = 256) -
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     spectra = np.fft.rfft(frames * hann)
     size, angle = np.abs(spectra), np.angle(spectra)
-    # How far each frequency turns in a hop: by its own, and by what is seen beyond that.
-    own = (2 * np.pi * hop * np.arange(size.shape[1]) / window).astype(np.float32)
-    beyond = np.diff(angle, axis=0) - own
-    turns = own + beyond - 2 * np.pi * np.round(beyond / (2 * np.pi))
+    # Phase advance of each frequency in a hop: its nominal one plus the measured deviation.
+    nominal = (2 * np.pi * hop * np.arange(size.shape[1]) / window).astype(np.float32)
+    deviation = np.diff(angle, axis=0) - nominal
+    advance = nominal + deviation - 2 * np.pi * np.round(deviation / (2 * np.pi))
 
     def at(factor: float) -> np.ndarray:
         places = np.arange(0, len(spectra) - 1, factor)
         before = np.minimum(places.astype(int), len(spectra) - 2)
         share = (places - before)[:, None].astype(np.float32)
         sizes = (1 - share) * size[before] + share * size[before + 1]
-        phase = angle[0] + np.cumsum(turns[before], axis=0) - turns[before]
+        phase = angle[0] + np.cumsum(advance[before], axis=0) - advance[before]
         frames = np.fft.irfft(sizes * np.exp(np.complex64(1j) * phase), window).astype(np.float32) * hann
         sound, weight = (_overlapped(x, hop) for x in (frames, np.broadcast_to(hann**2, frames.shape)))
         inside = slice(window // 2, window // 2 + round(len(samples) / factor))
@@ -62,7 +62,7 @@ def at_tempi(samples: np.ndarray, factors: Sequence[float], window: int = 256) -
 
 
 def _overlapped(frames: np.ndarray, hop: int) -> np.ndarray:
-    """The sum of frames, each a hop after the one before."""
+    """Overlap-add of frames (frames, window), each a hop after the one before: (samples,)."""
     many = frames.shape[1] // hop
     hops = np.zeros((len(frames) + many - 1, hop), np.float32)
     for i in range(many):

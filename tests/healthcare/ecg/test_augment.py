@@ -63,7 +63,7 @@ def correlation(x, lag):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_irregular_rhythms_are_what_they_are_called(seed):
+def test_irregular_rhythms_have_their_intervals(seed):
     fibrillating, breathing, blocked = (logs(rhythm, seed) for rhythm in RHYTHMS)
     assert fibrillating.std() == pytest.approx(0.22, rel=0.15)
     assert abs(correlation(fibrillating, 1)) < 0.06  # nothing tells of the next one

@@ -66,7 +66,7 @@ def test_what_is_read_of_a_rhythm_is_the_same_in_a_slower_heart():
         assert not (model_columns(TABLE) == TABLE[:, column, None]).all(axis=0).any()
 
 
-def test_the_usual_beat_is_the_median_of_those_that_came_least_early():
+def test_the_reference_beat_is_the_median_of_the_least_premature_ones():
     # Every second beat is ectopic: it comes early, and a pause follows.
     intervals = np.tile([0.6, 1.2], 30)  # from a normal beat, from an ectopic one
     values = np.tile([1.0, 9.0], 30)
@@ -79,7 +79,7 @@ def test_the_usual_beat_is_the_median_of_those_that_came_least_early():
     assert ((steady[1:] >= np.maximum(0, np.arange(1, 60) - 8)) & (steady[1:] < np.arange(1, 60))).all()
 
 
-def test_in_bigeminy_normal_beats_look_usual_and_ectopic_ones_do_not():
+def test_in_bigeminy_normal_beats_match_the_reference_and_ectopic_ones_do_not():
     """Half of the beats are ectopic, and the median of all is neither."""
     normal, ectopic = (SIGNAL[p - 100 : p + 150] for p in (PEAKS[KINDS == "N"][50], PEAKS[KINDS == "V"][1]))
     two = np.concatenate([normal, ectopic[40:], np.full(40, ectopic[-1])])  # it comes early, then a pause
@@ -131,7 +131,7 @@ def test_only_a_rhythm_that_does_not_repeat_itself_is_unsteady():
     assert unsteadiness(premature).max() < 1 < 1.2 < unsteadiness(fibrillating).min()
 
 
-def test_an_interval_is_measured_by_the_usual_one_and_by_the_long_one():
+def test_an_interval_is_relative_to_the_median_and_to_the_long_one():
     steady = rhythm([0.8] * 80)
     np.testing.assert_allclose(steady[:, [0, 2]], 0, atol=1e-6)
     with_pauses = rhythm(([0.8] * 7 + [1.0]) * 12)[1:]
@@ -152,7 +152,7 @@ def test_what_another_version_made_is_refused():
 
 
 @pytest.mark.parametrize("count", [1, WARM_UP, BEATS, BEATS + 1, 299])
-def test_stretches_cover_every_beat_once(count):
+def test_windows_cover_every_beat_once(count):
     def run(inputs):
         marked = inputs["beats"][:, :, :1]
         return {"classes": np.concatenate([marked, 1 - marked], axis=-1)}
@@ -213,7 +213,7 @@ def test_of_a_good_ecg_each_beat_but_the_last_is_labelled():
     assert np.isnan(answer["end"]).all()
 
 
-def test_stretches_that_cannot_be_read_come_out_as_such():
+def test_unreadable_segments_are_labelled_so():
     begin, end = 60 * RATE, 80 * RATE
     whole = features().predict(all_normal, (SIGNAL, RATE))["time"]
     for bad, reason in (
@@ -237,7 +237,7 @@ def test_stretches_that_cannot_be_read_come_out_as_such():
         assert set(clear) <= set(labelled)  # what is far from it is as ever
 
 
-def test_the_last_beat_before_a_stretch_is_left_out():
+def test_the_last_beat_before_an_unreadable_segment_is_left_out():
     """Nothing is known of the interval after it."""
     signal = SIGNAL.copy()
     signal[60 * RATE : 80 * RATE] = np.nan
@@ -338,7 +338,7 @@ def test_a_stream_has_no_labels_for_noise():
     assert all(np.isnan(b["probability"]) for b in found if b["label"] == UNREADABLE)
 
 
-def test_a_beat_is_told_soon_after_the_next():
+def test_a_beat_is_labelled_soon_after_the_next():
     chunks = np.array_split(SIGNAL, len(SIGNAL) // (RATE // 10))
     for count in range(200, len(chunks), 200):
         now = sum(map(len, chunks[:count])) / RATE
@@ -361,7 +361,7 @@ def test_another_window_is_read_from_the_file():
     assert widths[0] != MODEL_COLUMNS
 
 
-def test_after_minutes_without_the_lead_beats_are_told_again():
+def test_after_minutes_without_the_lead_beats_are_labelled_again():
     chunks = np.array_split(SIGNAL, 40)
     off = [np.full(RATE, np.nan)] * 150
     before, after = sum(map(len, chunks[:20])) / RATE, sum(map(len, chunks[:20])) / RATE + 150

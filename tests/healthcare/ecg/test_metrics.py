@@ -23,7 +23,7 @@ def test_sensitivity_predictivity_and_f1_by_hand():
 
 
 @pytest.mark.parametrize(("kind", "predicted"), [("F", "V"), ("Q", "V"), ("Q", "S"), ("Q", "N"), ("Q", NONE)])
-def test_fusion_beats_called_v_and_unknown_beats_are_no_mistake(kind, predicted):
+def test_fusion_beats_predicted_v_and_unknown_beats_are_no_error(kind, predicted):
     """ANSI/AAMI EC57, and WFDB's `bxb`."""
     assert of(np.append(TRUE, kind), np.append(PREDICTED, predicted)) == of(TRUE, PREDICTED)
 

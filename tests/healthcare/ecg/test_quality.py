@@ -96,14 +96,14 @@ def test_beats_are_found_in_hum(mains, size, rate):
 @pytest.mark.parametrize(
     ("value", "reason"), [(np.nan, LEAD_OFF), (0.1, FLAT), (4.0, SATURATED), (-4.0, SATURATED)]
 )
-def test_flat_and_missing_stretches_begin_and_end_where_they_do(value, reason):
+def test_flat_and_missing_segments_begin_and_end_where_they_do(value, reason):
     signal = SIGNAL.copy()
     signal[30 * RATE : 37 * RATE] = value
     found = read(signal, RATE)
-    (stretch,) = found.unreadable
-    assert stretch.reason == reason
-    assert stretch.begin == pytest.approx(30 * RATE, abs=0.6 * RATE)
-    assert stretch.end == pytest.approx(37 * RATE, abs=0.6 * RATE)
+    (segment,) = found.unreadable
+    assert segment.reason == reason
+    assert segment.begin == pytest.approx(30 * RATE, abs=0.6 * RATE)
+    assert segment.end == pytest.approx(37 * RATE, abs=0.6 * RATE)
     assert len(found.runs) == 2
 
 

@@ -106,7 +106,7 @@ class Remembering:
         return 0.9 * (called[:, None] == self.classes_) + 0.05
 
 
-def test_baselines_learn_from_made_up_beats_where_they_help_and_never_from_the_patient_asked():
+def test_baselines_use_synthetic_beats_where_they_help_and_never_of_the_left_out_patient():
     patient, known = np.array(list("aabbcc")), np.array(list("NSNSNS"))
     table = np.arange(6.0)[:, None]
     recorded = patient, table, known
@@ -154,7 +154,7 @@ def test_the_forest_that_answers_is_larger_than_those_it_was_tuned_with(monkeypa
 
 
 def test_the_odds_of_s_are_those_of_its_rarity_in_recordings():
-    """A beat in 100 is S in recordings, one in 20 in what is made up of them."""
+    """A beat in 100 is S in recordings, one in 20 in synthetic records."""
     signal, peaks, _ = heart(2000, seed=3)
     kinds = np.full(len(peaks), "N")
     kinds[::100] = "S"

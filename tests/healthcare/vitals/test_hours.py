@@ -61,14 +61,14 @@ def test_status_at_the_end_of_the_last_hour(rows, status):
 
 
 def test_after_twelve_hours_without_a_reading_nothing_is_known():
-    told = hours((5, "map", 80), (5 + 12 * 60, "heart_rate", 70))
-    assert len(told) == 13
-    assert not told[-1].begins
-    told = hours((5, "map", 80), (6 + 12 * 60, "heart_rate", 70))
-    assert len(told) == 2
-    assert told[1].begins
-    assert math.isnan(column(told[1], "last", "map"))
-    assert [len(s) for s in stays_of(told)] == [1, 1]
+    complete = hours((5, "map", 80), (5 + 12 * 60, "heart_rate", 70))
+    assert len(complete) == 13
+    assert not complete[-1].begins
+    complete = hours((5, "map", 80), (6 + 12 * 60, "heart_rate", 70))
+    assert len(complete) == 2
+    assert complete[1].begins
+    assert math.isnan(column(complete[1], "last", "map"))
+    assert [len(s) for s in stays_of(complete)] == [1, 1]
 
 
 def test_no_hour_knows_what_comes_after_it():
@@ -81,7 +81,7 @@ def test_no_hour_knows_what_comes_after_it():
             assert a.status == b.status
 
 
-def test_an_hour_that_was_told_takes_no_more_readings():
+def test_a_complete_hour_takes_no_more_readings():
     grid = HourGrid()
     at = int(START.astype("datetime64[s]").astype(int))
     assert grid.push(at + 600, 0, 70) == []
@@ -161,6 +161,6 @@ def test_the_reason_why_the_last_hour_has_no_risk(rows, reason):
 
 
 def test_hours_without_any_reading_say_so():
-    told = hours((5, "map", 80), (5, "heart_rate", 70), (5, "spo2", 97), (600, "spo2", 97))
-    assert [h.reason for h in told[1:-1]] == [""] * 3 + ["no reading in the last 4 hours"] * 5
-    assert told[-1].reason == "no mean arterial pressure in the last 4 hours"
+    complete = hours((5, "map", 80), (5, "heart_rate", 70), (5, "spo2", 97), (600, "spo2", 97))
+    assert [h.reason for h in complete[1:-1]] == [""] * 3 + ["no reading in the last 4 hours"] * 5
+    assert complete[-1].reason == "no mean arterial pressure in the last 4 hours"

@@ -75,7 +75,7 @@ def test_alarms_events_and_lead():
     assert found["lead time"].value == 1.5
 
 
-def test_alarms_are_counted_over_all_hours_and_risks_judged_where_asked():
+def test_alarms_count_at_all_hours_and_risks_at_eligible_ones():
     labels = [0, 0, 1, 1]
     a = replace(stable_hours(labels, [0, 0, 5, 5]), eligible=np.array([1, 1, 1, 0], bool), monitored={0: 8})
     risk = np.array([0.1, 0.2, 0.9, 0.05])  # the last hour would be wrong, if it were eligible

@@ -21,7 +21,7 @@ TEST = sentences(("what a wonderful phone", 3.0), ("lovely, and wonderful", 3.0)
 
 @pytest.fixture(scope="module")
 def found():
-    return dict(baselines.answers(TRAIN, TRAIN, [TEST, []]))
+    return dict(baselines.predictions(TRAIN, TRAIN, [TEST, []]))
 
 
 @pytest.mark.parametrize("name", baselines.NAMES)
@@ -42,6 +42,6 @@ def test_vaders_threshold_is_the_one_that_suits_validation():
     """Where people call "good" no praise, it is none."""
     validation = sentences(("it is good", -1.0), ("it is wonderful", 1.0), ("it is awful", -1.0))
     (((positive, _),)) = dict(
-        baselines.answers(TRAIN, validation, [sentences(("good", 0), ("wonderful", 0))])
+        baselines.predictions(TRAIN, validation, [sentences(("good", 0), ("wonderful", 0))])
     )["VADER"]
     np.testing.assert_array_equal(positive, [False, True])

@@ -1,4 +1,4 @@
-"""Texts to pieces, the same ones in the runtime and in TensorFlow, and back to an opinion."""
+"""Texts to tokens, the same in the runtime and in TensorFlow, and scores to answers."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ def odd_strings(count):
 
 
 @pytest.mark.slow
-def test_tensorflow_text_finds_the_same_pieces():
+def test_tensorflow_text_finds_the_same_tokens():
     text = pytest.importorskip("tensorflow_text")
     lines = real_lines(5000)
     features = TextFeatures.fit(lines[:2500], vocabulary=4000, lengths=(16,))
@@ -72,9 +72,9 @@ def test_a_text_is_read_at_once_where_it_fits_and_else_by_sentences(features):
     sentences = ["The film was good, the story was bad.", "Music was very good!", "And the film?"]
     assert len(features.processor.encode(" ".join(sentences))) > features.length
     assert features.parts(" ".join(sentences)) == features.processor.encode(sentences)
-    pieces = features.parts("good " * 40)
-    assert all(1 <= len(p) <= features.length for p in pieces)
-    assert [p for part in pieces for p in part] == features.processor.encode(("good " * 40).strip())
+    parts = features.parts("good " * 40)
+    assert all(1 <= len(p) <= features.length for p in parts)
+    assert [token for part in parts for token in part] == features.processor.encode(("good " * 40).strip())
 
 
 def test_padding_stands_at_the_end(features):
@@ -91,7 +91,7 @@ def test_a_long_text_is_the_mean_of_its_sentences(features):
     texts = ["The film was good. " + "And not very bad. " * 5, "The story"]
     lengths = [[len(p) for p in features.parts(t)] for t in texts]
     assert len(lengths[0]) == 6
-    found = features.opinions(run, texts)
+    found = features.scores(run, texts)
     np.testing.assert_allclose(found[:, 0], [np.mean(n) for n in lengths])
     np.testing.assert_allclose(found[:, 1], [-np.mean(n) for n in lengths])
     answer = features.predict(run, texts[0])
@@ -114,30 +114,30 @@ def test_too_little_text_is_told():
 
 
 def answer_by_length(inputs):
-    """A model that is the surer the more pieces there are."""
+    """A model that is the surer the more tokens there are."""
     count = (inputs["tokens"] != PADDING).sum(axis=1, keepdims=True).astype(np.float32)
     return {"log_odds": count - 4, "score": count / 8}
 
 
-def test_sentences_of_like_lengths_are_read_together(features):
-    asked = []
+def test_parts_of_like_lengths_are_one_batch(features):
+    shapes = []
 
     def run(inputs):
-        asked.append(inputs["tokens"].shape)
+        shapes.append(inputs["tokens"].shape)
         return answer_by_length(inputs)
 
     sentences = [[5] * n for n in (3, 12, 8, 16, 1, 9)]
     np.testing.assert_array_equal(
-        features.answers(run, sentences)[:, 1], [n / 8 for n in (3, 12, 8, 16, 1, 9)]
+        features.part_scores(run, sentences)[:, 1], [n / 8 for n in (3, 12, 8, 16, 1, 9)]
     )
-    assert asked == [(3, 8), (3, 16)]
+    assert shapes == [(3, 8), (3, 16)]
 
 
 def test_a_list_of_texts_and_a_file_are_answered(features, tmp_path):
     texts = ["The film was good.", "Awful!"]
     one_by_one = [features.predict(answer_by_length, text) for text in texts]
-    together = features.predict(answer_by_length, texts)
-    for name, values in together.items():
+    batch = features.predict(answer_by_length, texts)
+    for name, values in batch.items():
         assert values.tolist() == [answer[name] for answer in one_by_one]
     file = tmp_path / "text.txt"
     file.write_text(texts[0], encoding="utf-8")
@@ -171,20 +171,20 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_is_told_and_not_judged(features, text):
-    def asked(_):
-        raise AssertionError("the model was asked")
+    def never(_):
+        raise AssertionError("the model was called")
 
     if text != UNREADABLE["markup alone"]:
-        answer = features.predict(asked, text)
+        answer = features.predict(never, text)
         assert (answer["label"], answer["probability"], answer["score"]) == ("cannot read", None, None)
         assert answer["reason"]
         assert answer["unread"] == features.unread(text)
-    answer = features.predict(asked, [text, ""])
+    answer = features.predict(never, [text, ""])
     assert answer["label"].tolist() == ["cannot read", "cannot read"]
     assert np.isnan(answer["probability"]).all()
 
 
-def test_a_character_is_learnt_of_ten_texts_or_of_a_piece():
+def test_a_character_is_known_from_ten_texts_or_a_token():
     texts = ["the film"] * 3 + ["dr\u00e9"] * 6 + ["\N{HEAVY BLACK HEART}"] * 10
     assert alphabet(texts, ["\u2581the", "x"]) == "ehtx\N{HEAVY BLACK HEART}"
 
@@ -231,7 +231,7 @@ def test_emoticons_are_words(text, words):
     assert has_words(text) is words
 
 
-def test_a_file_of_before_knows_the_characters_of_its_pieces(features):
+def test_an_older_file_knows_the_characters_of_its_tokens(features):
     old = {k: v for k, v in to_json(features).items() if k in ("kind", "sentencepiece", "lengths")}
     read = from_json(old)
     assert read.predict(answer_by_length, "Отличный")["label"] == "cannot read"
@@ -239,7 +239,7 @@ def test_a_file_of_before_knows_the_characters_of_its_pieces(features):
 
 
 @pytest.mark.parametrize(
-    ("piece", "repeats"), [("!!", True), ("haha", True), ("|--|--|", True), ("good", False), ("lol", False)]
+    ("token", "repeats"), [("!!", True), ("haha", True), ("|--|--|", True), ("good", False), ("lol", False)]
 )
-def test_pieces_that_repeat_themselves_are_not_used(piece, repeats):
-    assert _repeats(piece) is repeats
+def test_tokens_that_repeat_themselves_are_not_used(token, repeats):
+    assert _repeats(token) is repeats

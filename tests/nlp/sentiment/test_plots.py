@@ -7,7 +7,7 @@ from lstm_apps.nlp.sentiment.plots import word_effects
 
 
 def test_a_words_effect_is_what_the_answer_loses_without_it():
-    """Of a model that counts the pieces it knows: those of the word."""
+    """Of a model that counts the tokens it knows: those of the word."""
     features = TextFeatures.fit(["a good film", "no bad book"] * 50, vocabulary=400, lengths=(64,))
 
     def run(inputs):

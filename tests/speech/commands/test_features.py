@@ -34,7 +34,7 @@ def test_json_round_trip():
 def test_every_sample_stands_in_a_clip_with_a_tail_after_it(length):
     f = features()
     samples = np.arange(1, length + 1, dtype=np.float32)
-    clips = np.stack([f.in_clip(piece) for piece in f.pieces(samples)])
+    clips = np.stack([f.in_clip(chunk) for chunk in f.chunks(samples)])
     assert clips.shape[1] == f.clip
     assert f.clip % SPECTROGRAM.hop == 0
     room = f.clip - f.tail_samples
@@ -57,7 +57,7 @@ def frames(*spikes, count=200):
     return found
 
 
-def test_a_word_is_heard_once():
+def test_a_word_is_detected_once():
     hop = SPECTROGRAM.hop / SPECTROGRAM.rate
     near = int(features().same_word / hop)
     found = Spikes(features()).push(frames((10, 2), (11, 2), (12 + near, 2), (100, 1), (101 + 2 * near, 1)))
@@ -66,7 +66,7 @@ def test_a_word_is_heard_once():
     assert [e["word"] for e in Spikes(features()).push(frames((10, 2), (11, 2)))] == ["yes"]
 
 
-def test_another_word_is_heard_at_once():
+def test_another_word_is_detected_at_once():
     assert [e["word"] for e in Spikes(features()).push(frames((10, 2), (12, 1), (14, 2)))] == [
         "yes",
         "no",
@@ -78,7 +78,7 @@ def test_the_threshold_counts():
     assert Spikes(features(threshold=0.95)).push(frames((10, 2))) == []
 
 
-def test_pieces_give_what_the_whole_gives():
+def test_chunks_give_what_the_whole_gives():
     whole = frames((10, 2), (30, 1), (31, 1), (90, 2))
     spikes = Spikes(features())
     assert spikes.push(whole[:30]) + spikes.push(whole[30:31]) + spikes.push(whole[31:]) == Spikes(
@@ -95,51 +95,51 @@ def tone(seconds):
     return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(8000 * seconds)) / 8000)).astype(np.float32)
 
 
-def test_readings_are_of_each_voice_at_each_tempo_where_the_word_was():
+def test_variants_have_each_voice_at_each_tempo_where_the_word_was():
     f = features(voices=(0.8, 1.0), tempi=(1.0, 1.6))
-    readings = f.readings(tone(0.4))
-    np.testing.assert_array_equal(readings[2], f.in_clip(tone(0.4)))  # in its voice, at its tempo
-    for reading, pitch, length in zip(readings, (352, 352, 440, 440), (3200, 2000, 3200, 2000), strict=True):
-        loud = np.flatnonzero(np.abs(reading) > 0.05)
+    variants = f.variants(tone(0.4))
+    np.testing.assert_array_equal(variants[2], f.in_clip(tone(0.4)))  # in its voice, at its tempo
+    for variant, pitch, length in zip(variants, (352, 352, 440, 440), (3200, 2000, 3200, 2000), strict=True):
+        loud = np.flatnonzero(np.abs(variant) > 0.05)
         assert np.ptp(loud) == pytest.approx(length, abs=200)
         assert loud.mean() == pytest.approx((f.clip - f.tail_samples) / 2, abs=50)
-        spectrum = np.abs(np.fft.rfft(reading))
+        spectrum = np.abs(np.fft.rfft(variant))
         assert spectrum.argmax() * 8000 / f.clip == pytest.approx(pitch, abs=5)
 
 
-def hears_length(inputs):
+def scores_length(inputs):
     """A model that is surer of "yes" the longer there is sound in a clip."""
     share = (np.abs(inputs["waveform"]) > 0.05).mean(axis=1)
     return {"probabilities": np.stack([1 - share, share], axis=1)}
 
 
-def test_the_answer_is_the_power_mean_of_the_readings():
+def test_the_answer_is_the_power_mean_of_the_variants():
     words = [tone(0.2), tone(0.5)]
     one, two, both = (
-        features(voices=(1.0,), tempi=tempi).probabilities(hears_length, words)
+        features(voices=(1.0,), tempi=tempi).probabilities(scores_length, words)
         for tempi in [(1.0,), (1.6,), (1.0, 1.6)]
     )
     assert one[1, 1] > one[0, 1] > two[0, 1]
     mean = ((one**4 + two**4) / 2) ** (1 / 4)
     np.testing.assert_allclose(both, mean / mean.sum(axis=1, keepdims=True), atol=1e-6)
-    alone, together = (features().probabilities(hears_length, w) for w in (words[1:], words))
-    np.testing.assert_allclose(alone, together[1:])
+    alone, batch = (features().probabilities(scores_length, w) for w in (words[1:], words))
+    np.testing.assert_allclose(alone, batch[1:])
 
 
-def test_the_surest_piece_of_a_long_recording_counts():
+def test_the_surest_chunk_of_a_long_recording_counts():
     def run(inputs):
         loud = np.abs(inputs["waveform"]).max(axis=1) > 0.05
         return {"probabilities": np.where(loud[:, None], [0.1, 0.9], [0.6, 0.4])}
 
     silence = np.zeros(20000, np.float32)
     long = np.concatenate([silence, tone(0.5), silence])
-    assert len(features().pieces(long)) > 10
+    assert len(features().chunks(long)) > 10
     found = features().probabilities(run, [silence[:4000], long, tone(0.3)])
     np.testing.assert_allclose(found, [[0.6, 0.4], [0.1, 0.9], [0.1, 0.9]])
 
 
-def asked(_):
-    raise AssertionError("the model was asked")
+def never(_):
+    raise AssertionError("the model was called")
 
 
 RNG = np.random.default_rng(0)
@@ -157,8 +157,8 @@ NO_WORDS = {
 
 
 @pytest.mark.parametrize("sound", NO_WORDS.values(), ids=NO_WORDS)
-def test_what_cannot_be_a_word_is_unknown_without_asking_the_model(sound):
-    answer = features().predict(asked, sound.astype(np.float32))
+def test_what_cannot_be_a_word_is_unknown_without_the_model(sound):
+    answer = features().predict(never, sound.astype(np.float32))
     assert (answer["word"], answer["probability"], answer["threshold"]) == (None, 0.0, 0.5)
     assert answer["reason"]
     assert set(answer["probabilities"].values()) == {0.0}
@@ -179,10 +179,10 @@ def knows(share, *probabilities):
 
 def test_a_word_below_the_threshold_is_unknown():
     f = features(abstain=0.6)
-    heard = f.predict(knows(0.9, 0.2, 0.8), spoken())
-    assert (heard["word"], heard["reason"], heard["threshold"]) == ("yes", "", 0.6)
-    assert heard["probability"] == pytest.approx(0.72)
-    assert heard["probabilities"] == pytest.approx({"no": 0.18, "yes": 0.72})
+    answer = f.predict(knows(0.9, 0.2, 0.8), spoken())
+    assert (answer["word"], answer["reason"], answer["threshold"]) == ("yes", "", 0.6)
+    assert answer["probability"] == pytest.approx(0.72)
+    assert answer["probabilities"] == pytest.approx({"no": 0.18, "yes": 0.72})
     for run in (knows(0.7, 0.2, 0.8), knows(1.0, 0.45, 0.55), says(0.45, 0.55)):
         unknown = f.predict(run, spoken())
         assert unknown["word"] is None
@@ -229,17 +229,17 @@ class Recorder:
 
 @pytest.mark.parametrize("rate", [8000, 44100, 16000, 11025])
 @pytest.mark.parametrize("size", [100, 441, 4410])
-def test_pieces_at_any_rate_are_resampled_as_the_whole(rate, size):
+def test_chunks_at_any_rate_are_resampled_as_the_whole(rate, size):
     sound = 0.3 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32)
     recorder = Recorder()
     stream = features().stream(recorder)
     for begin in range(0, rate, size):
         stream.push((sound[begin : begin + size], rate))
     stream.end()
-    heard = np.concatenate(recorder.samples)
+    answer = np.concatenate(recorder.samples)
     expected = read_audio((sound, rate), 8000)
-    np.testing.assert_allclose(heard[: len(expected)], expected, atol=1e-6)
-    assert not heard[len(expected) :].any()
+    np.testing.assert_allclose(answer[: len(expected)], expected, atol=1e-6)
+    assert not answer[len(expected) :].any()
     stream.push((sound, rate))
     with pytest.raises(InputError, match="began at"):
         stream.push((sound, rate + 1))

@@ -48,18 +48,18 @@ def test_a_fold_is_a_speaker_that_no_other_part_knows():
         split(recordings("abc"), fold="d")
 
 
-def test_many_speakers_are_split_by_speaker_and_unknown_ones_are_not_made_up():
+def test_many_speakers_are_split_by_speaker_and_unnamed_ones_are_not_invented():
     parts, how = split(recordings("abcdefgh"))
     assert how == "by speaker"
     speakers = [{r.speaker for r in part} for part in parts]
     assert sum(map(len, speakers)) == 8  # nobody is in two parts
     nameless = [Recording(r.file, r.label, "", r.take, r.rate, r.seconds) for r in recordings("abcdefgh")]
     parts, how = split(nameless)
-    assert "0 speakers" in how
+    assert "0 named speakers" in how
     elsewhere = [replace(r, file=Path("/elsewhere") / r.file) for r in nameless]
     again, _ = split(elsewhere, folder=Path("/elsewhere"))
     assert [[r.file.name for r in part] for part in again] == [[r.file.name for r in part] for part in parts]
-    with pytest.raises(InputError, match="nobody to learn from"):
+    with pytest.raises(InputError, match="no speakers to learn from"):
         split(recordings("a"), fold="a")
 
 
@@ -99,7 +99,7 @@ def test_a_recording_longer_than_its_clip_has_a_window_in_it(tmp_path):
     assert first < min(end, features.clip // features.spectrogram.hop)
 
 
-def test_words_are_scored_with_all_readings_and_as_spoken(tmp_path):
+def test_words_are_scored_with_all_variants_and_as_spoken(tmp_path):
     import soundfile
 
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3000) / 8000)
@@ -129,7 +129,7 @@ def test_other_voices_are_for_speakers_who_are_not_known(tmp_path, fold, known):
     data = SPEECH_COMMANDS.load(Request(str(folder), fold=fold))
     features = SPEECH_COMMANDS.fit_features(data)
     assert features.known_speakers is features.about()["known_speakers"] is known
-    assert len(features.readings(data.test[0].read(8000))) == (1 if known else 15)
+    assert len(features.variants(data.test[0].read(8000))) == (1 if known else 15)
 
 
 @pytest.mark.parametrize(("speed", "spread"), [(0.0, 0.0), (0.2, 0.115)])
