@@ -6,6 +6,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import shutil
+import sys
+from functools import partial
 
 import pytest
 from filelock import FileLock
@@ -39,6 +41,22 @@ def pytest_collection_modifyitems(config, items):
         left_out |= {item for i, item in enumerate(combined) if i not in kept}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_small():
+    """What takes long and is used alike whatever its size: boosted trees, the calls that a latency is of."""
+    from lstm_apps.forecasting import baselines as of_forecasts
+    from lstm_apps.healthcare.vitals import baselines as of_vitals
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of_forecasts, "_TREES", 20)
+        patch.setattr(of_vitals, "_TREES", (10, 20))
+        if "tensorflow" in sys.modules:
+            from export import runs
+
+            patch.setattr(runs, "latencies", partial(runs.latencies, seconds=0.05))
+        yield
 
 
 @pytest.fixture(scope="session")

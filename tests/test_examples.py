@@ -297,5 +297,6 @@ def test_the_vocabulary_of_a_text_model_comes_out_of_its_files(exported, tmp_pat
             return
         assert str([8, 16]) in said(*command)
         tokens = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary)).encode("A good film.")
-        features = from_json(open_engine(path).metadata["features"])
+        engine = open_engine(path)
+        features = from_json(engine.metadata["features"], engine.attachments)
         assert features.parts("A good film.") == [tokens]

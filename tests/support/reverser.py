@@ -40,7 +40,7 @@ class WordFeatures:
         return {"text": "".join(self.alphabet.decode()[i - 3] for i in found)}
 
     def greedy(self, run, words: list[str], max_length: int = LONGEST) -> list[list[int]]:
-        """Letters of each word, the likeliest at each step. All at once, for a call of Keras takes a while."""
+        """Letters of each word, the likeliest at each step. All at once: a call of Keras takes a while."""
         state = run({"source": np.concatenate([self.encode(word) for word in words])}, graph="encoder")
         tokens = [np.full((len(words), 1), BEGIN, np.int32)]
         for _ in range(max_length):
