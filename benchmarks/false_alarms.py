@@ -1,11 +1,11 @@
-"""How often does a keyword spotter hear words in running speech that does not have them? Prints JSON.
+"""How often does a keyword spotter detect words in running speech without them? Prints JSON.
 
     python benchmarks/false_alarms.py FILE FOLDER [--minutes 30]
         [--transcripts FILE --without ZERO ONE ...]
 
 FILE is a step file of speech-commands, FOLDER holds sound files (WAV, FLAC, SPHERE), which go through one
 stream, one after the other. With transcripts as CMU's AN4 has them, `<s> WORDS </s> (name of the file)`,
-recordings in which one of the words is said are left out; without, every word found is a false alarm.
+recordings with one of the words are left out; without, every detection is a false alarm.
 
 AN4 (http://www.speech.cs.cmu.edu/databases/an4) spells names, streets and numbers. Command of the README:
 
@@ -28,7 +28,7 @@ SOUNDS = {".wav", ".flac", ".sph"}
 
 
 def without(files: list[Path], transcripts: Path, words: set[str]) -> list[Path]:
-    """The files in which none of the words is said."""
+    """The files without any of the words."""
     lines = transcripts.read_text(encoding="utf-8").splitlines()
     found = [re.fullmatch(r"(.*)\(([^()]+)\)\s*", line) for line in lines]
     said = {line[2]: set(line[1].upper().split()) for line in found if line}
@@ -36,13 +36,13 @@ def without(files: list[Path], transcripts: Path, words: set[str]) -> list[Path]
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description="False alarms of a keyword spotter on running speech.")
-    asked.add_argument("file", type=Path)
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--minutes", type=float, default=30)
-    asked.add_argument("--transcripts", type=Path)
-    asked.add_argument("--without", nargs="+", default=[], metavar="WORD")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description="False alarms of a keyword spotter on running speech.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--transcripts", type=Path)
+    parser.add_argument("--without", nargs="+", default=[], metavar="WORD")
+    given = parser.parse_args()
     model = runtime.load(given.file)
     files = sorted(f for f in given.folder.rglob("*") if f.suffix.lower() in SOUNDS)
     kept = (

@@ -97,8 +97,35 @@ class Application(ABC):
     right_padded: bool = False  # its inputs are masked at the end, and nowhere else
     baselines: tuple[str, ...]  # names of the honest baselines
     presets: Mapping[str, Mapping[str, Any]]  # preset -> training.Config fields
-    model_module: str  # its import registers the layers that a saved model names
+    model_module: str = "lstm_apps.layers"  # its import registers the layers that a saved model names
     disclaimer: str = ""  # what a user must be told, e.g. RESEARCH_ONLY
+
+    def check_declared(self) -> None:
+        """TypeError that names what the application should say of itself and does not."""
+        needed = (
+            "name",
+            "domain",
+            "summary",
+            "dataset",
+            "layout",
+            "roles",
+            "metrics",
+            "outputs",
+            "baselines",
+        )
+        for name in (*needed, "presets"):
+            if not hasattr(self, name):
+                raise TypeError(f"The application {type(self).__name__} has no {name!r}; see its docstring.")
+
+    def check_outputs(self, model: "keras.Model") -> None:
+        """TypeError where a model that was built lacks declared outputs."""
+        built = sorted(model.output) if isinstance(model.output, dict) else None
+        wanted = {*self.outputs, *self.stream_outputs}
+        if built is None or not wanted <= set(built):
+            raise TypeError(
+                f"{self.name} declares the outputs {sorted(wanted)}, its model has "
+                f"{built or 'no dict of outputs'}: the names must agree."
+            )
 
     def columns(
         self, request: Request, *, step: bool = False, fold: bool = False, dialect: Sequence[str] = ()
@@ -198,9 +225,11 @@ class Application(ABC):
         return []
 
     def parity_inputs(self, features: Any, data: Data) -> Arrays:
-        """A few real test inputs on which an export is compared with Keras, where a model is one graph; a
-        generator has `parity_inputs_of_graphs`."""
-        raise NotImplementedError(f"{self.name} has neither parity_inputs nor parity_inputs_of_graphs")
+        """A few real test inputs on which an export is compared with Keras, where a model is one graph: by
+        default 16, spread over the test part."""
+        examples = self.examples(features, data.test)
+        spread = np.unique(np.linspace(0, len(examples) - 1, num=min(16, len(examples)), dtype=int))
+        return examples.batch(spread, None)[0]
 
     def preprocessing(self, features: Any, data: Data) -> tuple[Callable[..., Any], Arrays] | None:
         """What a server does before the model's graph, where it is served in TensorFlow: operations from
@@ -233,9 +262,10 @@ class Application(ABC):
         exported file must write the same. By default nothing is generated."""
         return []
 
-    @abstractmethod
     def output_scale(self, features: Any) -> float:
-        """The natural size of an output, in its unit: an export's error is judged against it."""
+        """The natural size of an output, in its unit: an export's error is judged against it; by default 1,
+        as of probabilities."""
+        return 1.0
 
     @abstractmethod
     def sample_input(self, features: Any, data: Data) -> Any:

@@ -45,11 +45,16 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session", autouse=True)
 def in_small():
-    """What takes long and is used alike whatever its size: boosted trees, the calls that a latency is of."""
+    """What takes long and is used alike whatever its size: members of an ensemble, boosted trees, the calls
+    that a latency is the median of."""
     from lstm_apps.forecasting import baselines as of_forecasts
+    from lstm_apps.forecasting import task as forecasting
     from lstm_apps.healthcare.vitals import baselines as of_vitals
+    from lstm_apps.nlp.sentiment import task as sentiment
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecasting, "MEMBERS", 2)
+        patch.setattr(sentiment, "MEMBERS", 2)
         patch.setattr(of_forecasts, "_TREES", 20)
         patch.setattr(of_vitals, "_TREES", (10, 20))
         if "tensorflow" in sys.modules:

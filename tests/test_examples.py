@@ -26,12 +26,10 @@ from export.runs import FORMATS, _arguments, _metadata
 from lstm_apps import registry
 from lstm_apps.application import Request
 from lstm_apps.data.sources.synthetic_hearts import write_records
-from lstm_apps.features import from_json, parts
+from lstm_apps.features import from_json
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import open_engine
-from lstm_apps.runtime.metadata import MAIN
 from lstm_apps.runtime.stream import Stream, is_step
-from training.fit import keras_run
 from training.run_folder import with_outputs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -185,21 +183,22 @@ def written(name, folder):
     found = {}
     for step in (False, True) if app.stream_outputs else (False,):
         chunk = app.stream_chunk(features) if step else None
-        graphs = {MAIN: with_outputs(whole, app.stream_outputs if step else app.outputs)}
-        inputs = {MAIN: app.parity_inputs(features, data)}
+        model, inputs = (
+            with_outputs(whole, app.stream_outputs if step else app.outputs),
+            app.parity_inputs(features, data),
+        )
         for form in ("onnx", "tflite"):
             path = folder / f"model{'.step' if step else ''}.{form}"
             FORMATS[form].write(
-                graphs[MAIN],
+                model,
                 path,
                 tolerance=1e-3,
-                metadata=_metadata(run, inputs, graphs, chunk),
-                attachments=parts(features),
-                **_arguments(run, data, form, inputs, None, chunk or False, keras_run(graphs)),
+                metadata=_metadata(run, inputs, model, chunk),
+                **_arguments(run, data, form, inputs, None, chunk or False),
             )
             found[path] = {
                 n: np.full((1, *a.shape[1:]), 1 if a.dtype.kind == "i" else 0.5, a.dtype)
-                for n, a in inputs[MAIN].items()
+                for n, a in inputs.items()
             }
     return app, found
 
@@ -297,6 +296,5 @@ def test_the_vocabulary_of_a_text_model_comes_out_of_its_files(exported, tmp_pat
             return
         assert str([8, 16]) in said(*command)
         tokens = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary)).encode("A good film.")
-        engine = open_engine(path)
-        features = from_json(engine.metadata["features"], engine.attachments)
+        features = from_json(open_engine(path).metadata["features"])
         assert features.parts("A good film.") == [tokens]

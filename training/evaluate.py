@@ -1,6 +1,6 @@
 """Measure a trained model and its baselines on the test part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ def evaluate(
     app, features = run.application, run.features
     progress("scoring the model")
     scores = {**app.score(features, data, model), **app.score_stream(features, data, model)}
+    _check_names("metrics of the model", scores, {m.name for m in app.metrics})
     progress("scoring baselines")
     baselines = {}
     for name, found in app.baseline_predictions(features, data):
@@ -42,9 +43,18 @@ def evaluate(
         progress(f"scored {name}")
         if predictions is not None:
             predictions[name] = found
+    _check_names("baselines", baselines, set(app.baselines))
     metrics = {m.name: _row(m, scores, baselines) for m in app.metrics if m.name in scores}
     write_json(run.folder / "metrics.json", metrics)
     return metrics
+
+
+def _check_names(what: str, found: Iterable[str], declared: set[str]) -> None:
+    """TypeError for a name that the application does not declare: it would be left out without a word."""
+    if unknown := sorted(set(found) - declared):
+        raise TypeError(
+            f"Of the {what}, {', '.join(unknown)} is not among those declared: {sorted(declared)}."
+        )
 
 
 def _row(metric: Metric, scores: Scores, baselines: dict[str, Scores]) -> dict[str, Any]:

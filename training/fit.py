@@ -93,6 +93,7 @@ def compiled(config: Config, features: Features, steps: int) -> keras.Model:
     keras.config.set_dtype_policy(policy)
     try:
         model = app.build(features, units=config.units, layers=config.layers, dropout=config.dropout)
+        app.check_outputs(model)
     finally:
         keras.config.set_dtype_policy(before)
     schedule = keras.optimizers.schedules.CosineDecay(

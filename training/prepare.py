@@ -28,6 +28,7 @@ def prepare(config: Config, folder: Path, resume: bool) -> Prepared:
     run = RunFolder(Path(folder))
     _check_folder(run, config, resume)
     app = registry.application(config.application)
+    app.check_declared()
     data = run.load_data() if resume else app.load(config.request)
     return Prepared(data, app.fit_features(data))
 

@@ -54,9 +54,9 @@ class Model:
     def predict(self, raw: Any, **options: Any) -> Any:
         """The answer for a raw input: what goes in and comes out is the application's.
 
-        For a forecaster: a CSV path or a table with the columns of times and values that it was
-        trained on; the answer holds "time" and one array a quantile. A step file answers what its
-        stream says of `raw` from the beginning.
+        For a forecaster: a file or a table with the columns of times and values that it was trained on; the
+        answer holds "time" and one array a quantile, and is a DataFrame where `raw` is one. A step file
+        answers what its stream says of `raw` from the beginning.
 
         Args:
             raw: The input.
@@ -66,7 +66,9 @@ class Model:
         if is_step(self.engine):
             stream = self.stream()
             return [*stream.push(raw), *stream.end()]
-        return self._features.predict(self.engine.run, raw, **options)
+        answer = self._features.predict(self.engine.run, raw, **options)
+        # A data frame for a data frame, of its own class: pandas need not be here.
+        return type(raw)(answer) if hasattr(raw, "iloc") and _is_table(answer) else answer
 
     def stream(self) -> Any:
         """A new stream through a file exported with `step`; any other file is an InputError.
@@ -75,6 +77,13 @@ class Model:
         when nothing more comes; `reset()` begins anew.
         """
         return self._features.stream(Stream(self.engine))
+
+
+def _is_table(answer: Any) -> bool:
+    """Whether it is columns of one length."""
+    if not isinstance(answer, dict) or not all(getattr(v, "ndim", 0) == 1 for v in answer.values()):
+        return False
+    return len({len(v) for v in answer.values()}) == 1
 
 
 def load(path: str | Path) -> Model:

@@ -25,9 +25,9 @@ from lstm_apps.healthcare.ecg.beat_table import MODEL_COLUMNS
 from lstm_apps.healthcare.ecg.features import BeatFeatures
 from lstm_apps.healthcare.vitals.features import VALUES, VitalsFeatures
 from lstm_apps.nlp.sentiment.features import TextFeatures
-from lstm_apps.runtime import metadata as file_metadata
 from lstm_apps.runtime.engines import open_engine
 from lstm_apps.runtime.inputs import as_type, check_inputs
+from lstm_apps.runtime.metadata import KEY
 from lstm_apps.runtime.seal import check_seal, sealed
 from lstm_apps.runtime.stream import Stream
 from lstm_apps.speech.commands.features import KeywordFeatures
@@ -143,7 +143,7 @@ def test_a_model_of_another_house_has_no_metadata(tmp_path):
     from lstm_apps.layers import LSTM
 
     export.to_onnx(keras.Sequential([keras.Input((4, 2)), LSTM(3)]), tmp_path / "m.onnx")
-    with pytest.raises(ModelFileError, match="contains no preprocessing"):
+    with pytest.raises(ModelFileError, match="no lstm-apps metadata"):
         runtime.load(tmp_path / "m.onnx")
 
 
@@ -312,7 +312,7 @@ def test_metadata_of_wrong_types_are_damaged(small_run, change, tmp_path):
     content = (small_run.folder / "model.onnx").read_bytes()
     metadata = open_engine(small_run.folder / "model.onnx").metadata
     change(metadata)
-    content = export_onnx.with_metadata(content, file_metadata.KEY, json.dumps(metadata))
+    content = export_onnx.with_metadata(content, KEY, json.dumps(metadata))
     (tmp_path / "m.onnx").write_bytes(sealed(content))
     with pytest.raises(ModelFileError, match="damaged"):
         runtime.load(tmp_path / "m.onnx")

@@ -96,10 +96,10 @@ def check_application(name, data_path, folder, bad_inputs, groups, **chosen):
     raw = app.sample_input(run.features, data)
     answers = [runtime.load(run.folder / row["file"]).predict(raw) for row in rows]
     assert_alike(*answers)
-    asked = json.dumps(raw, default=lambda a: (a.astype(str) if a.dtype.kind == "M" else a).tolist())
+    request = json.dumps(raw, default=lambda a: (a.astype(str) if a.dtype.kind == "M" else a).tolist())
     for row in rows:
         command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(run.folder / row["file"])]
-        said = subprocess.run(command, input=asked, capture_output=True, text=True)
+        said = subprocess.run(command, input=request, capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
 
     # A stream in chunks gives what the whole gives.
