@@ -23,6 +23,7 @@ from lstm_apps.errors import InputError, first_line, unknown_name
 from lstm_apps.features.options import checked
 from lstm_apps.features.tables.dialect import OPTIONS
 from lstm_apps.features.tables.frame import with_index
+from lstm_apps.runtime import is_table
 from training.config import Config
 from training.prepare import prepare
 from training.run_folder import RunFolder
@@ -104,7 +105,11 @@ class Run(RunFolder):
         answer = features.predict(
             model_function(self, self.load_model()), raw, **checked(features.options, options)
         )
-        return _as_table(answer)
+        if not is_table(answer):
+            return answer
+        import pandas as pd
+
+        return pd.DataFrame(answer)
 
     def sample_input(self) -> Any:
         """A raw input of the test part, in the form that `predict` takes."""
@@ -299,16 +304,3 @@ def _as_file(table: Any, file: Path) -> Path:
     except Exception as error:  # pyarrow raises many kinds for cells that no file holds
         raise InputError(f"data cannot be kept in the run: {first_line(error)}") from error
     return file
-
-
-def _as_table(answer: Any) -> Any:
-    """Columns of one length as a DataFrame; any other answer as it is."""
-    import numpy as np
-    import pandas as pd
-
-    columns = isinstance(answer, dict) and all(
-        isinstance(v, np.ndarray) and v.ndim == 1 for v in answer.values()
-    )
-    if not columns or len({len(v) for v in answer.values()}) != 1:
-        return answer
-    return pd.DataFrame(answer)
