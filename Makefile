@@ -4,13 +4,16 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DOCS := .venv/.installed-docs
 
-.PHONY: quickstart test lint docs notebooks bench clean
+.PHONY: quickstart test test-all lint docs notebooks notebooks-smoke bench clean
 
 quickstart: $(INSTALLED)  ## train, evaluate, export, check and predict, in under five minutes
 	$(BIN)/lstm-apps quickstart
 
-test: $(INSTALLED)
+test: $(INSTALLED)  ## of the export matrix so many combinations that every pair occurs
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-all: $(INSTALLED)  ## every combination
+	$(BIN)/pytest -n 2 --dist worksteal --all-combinations
 
 lint: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/ruff check .
@@ -23,6 +26,9 @@ docs: $(DOCS)  ## the documentation, into site/; a warning is an error
 
 notebooks: $(INSTALLED)  ## run them all, and keep no output
 	$(BIN)/python notebooks/run.py
+
+notebooks-smoke: $(INSTALLED)  ## a few steps of each training, on little data: does every cell run?
+	$(BIN)/python notebooks/run.py --smoke
 
 bench: $(INSTALLED)  ## prints JSON; nothing else should run meanwhile
 	$(BIN)/python benchmarks/layer_speed.py

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 
 from export import samples, tflite, verify
 from export.signature import Signature
@@ -78,6 +79,8 @@ class Converted:
         if quantize in ("int8", "int16x8"):
             _check_same_shapes(self._signatures[0], representative[0])
         self._expected = [signature.expected() for signature in self._signatures]
+        if not settings.step:
+            _check_repeats(self._signatures[0].model, self._signatures[0])
         self._tolerances = verify.tolerances_of(self._expected[0], quantize, settings.tolerance)
         self.contents: list[bytes] = [
             form.convert(signature, quantize, data)
@@ -101,6 +104,20 @@ class Converted:
         except verify.ParityError as error:
             raise verify.ParityError(" ".join([str(error), self._signatures[0].hint]).strip()) from error
         return {name: verify.worst(parities[name] for parities in found) for name in found[0]}
+
+
+def _check_repeats(model: keras.Model, signature: Signature) -> None:
+    """InputError where the model answers otherwise when it is asked again: a file could not."""
+    given = [keras.ops.convert_to_tensor(signature.inputs[t.name]) for t in signature.tensors]
+    inputs = keras.tree.pack_sequence_as(model.input, given)
+    first, second = (keras.tree.flatten(model.call(inputs, training=False)) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        a, b = map(keras.ops.convert_to_numpy, (one, other))
+        if not np.allclose(a, b, rtol=1e-3, atol=1e-5, equal_nan=True):
+            raise InputError(
+                "The model answers otherwise when asked again: a layer draws random numbers in inference, "
+                "and a file would draw them once."
+            )
 
 
 def _check_same_shapes(signature: Signature, representative: Signature) -> None:

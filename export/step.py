@@ -157,7 +157,7 @@ class StepSignature(Signature):
             yield {n: a[:, t : t + self.chunk] for n, a in self.whole.items()}
 
     def calls(self, engine: Engine) -> Iterator[Arrays]:
-        stream = Stream(engine, self.examples)
+        stream = Stream(engine, self.examples, [t.name for t in self.states])  # it has no metadata yet
         for chunk in self._chunks():
             inputs = {**chunk, **stream.state}
             stream.push(chunk)

@@ -9,6 +9,8 @@
 import base64
 import html
 import io
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
@@ -17,9 +19,11 @@ from typing import Any
 
 from lstm_apps import registry, startup
 from lstm_apps.application import MODEL, Application
-from lstm_apps.errors import InputError, unknown_name
+from lstm_apps.errors import InputError, first_line, unknown_name
 from lstm_apps.features.options import checked
 from lstm_apps.features.tables.dialect import OPTIONS
+from lstm_apps.features.tables.frame import with_index
+from lstm_apps.runtime import is_table
 from training.config import Config
 from training.prepare import prepare
 from training.run_folder import RunFolder
@@ -71,6 +75,7 @@ class Run(RunFolder):
         """
         import pandas as pd
 
+        check_formats(formats)
         startup.import_tensorflow()
         from export.runs import export_run
 
@@ -100,7 +105,11 @@ class Run(RunFolder):
         answer = features.predict(
             model_function(self, self.load_model()), raw, **checked(features.options, options)
         )
-        return _as_table(answer)
+        if not is_table(answer):
+            return answer
+        import pandas as pd
+
+        return pd.DataFrame(answer)
 
     def sample_input(self) -> Any:
         """A raw input of the test part, in the form that `predict` takes."""
@@ -112,7 +121,11 @@ class Run(RunFolder):
         from training.fit import model_function
         from training.report import loss_curves
 
+        if name is not None and not isinstance(name, str):
+            raise InputError(f"A plot is called by a name, got {name!r}.")
         if name == "loss":
+            if not self.history_file.is_file():
+                raise InputError(f"{self.folder} has no history.csv: it was not trained here.")
             return loss_curves(self.history_file).figure
         model = model_function(self, self.load_model())
         plots = {p.name: p.figure for p in self.application.plots(self.features, self.load_data(), model)}
@@ -171,7 +184,7 @@ def train(
     columns: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    export: Sequence[str] = (),
+    export: str | Sequence[str] = (),
     verbose: int = 1,
     progress: Progress = print,
     **chosen: Any,
@@ -197,20 +210,30 @@ def train(
         InputError: The data, a name or a value cannot be used.
     """
     app = registry.application(name)
+    export = [export] if isinstance(export, str) else list(export)
     check_formats(export)
+    if columns is not None and not isinstance(columns, Mapping):
+        raise InputError(f"columns is {columns!r}, expected names by role, such as {{'target': 'kw'}}.")
     given = _sorted(app, dict(columns or {}), chosen)
-    if resume:
-        if out is None:
-            raise InputError("Name the run to go on with: --out in a terminal, out= in Python.")
-        folder = Path(out)
-        given |= {k: v for k, v in {"data": data, "preset": preset}.items() if v is not None}
-        config = replace(RunFolder.open(folder).config, application=name, **given)
-    else:
-        folder = Path(out) if out is not None else new_folder(name)
+    if resume and out is None:
+        raise InputError("Name the run to go on with: --out in a terminal, out= in Python.")
+    folder = Path(out) if out is not None else new_folder(name)
+    with tempfile.TemporaryDirectory() as beside:
+        frame = None
         if data is not None and not isinstance(data, str | Path):
-            data = keep_table(data, folder)
-        config = Config.of(app, preset or "quick", data=None if data is None else str(data), **given)
-    prepared = prepare(config, folder, resume)
+            data = frame = _as_file(data, Path(beside) / RunFolder.TABLE)
+        if data is not None:
+            given["data"] = str(data)
+        if resume:
+            given |= {"preset": preset} if preset is not None else {}
+            config = replace(RunFolder.open(folder).config, application=name, **given)
+        else:
+            config = Config.of(app, preset or "quick", **given)
+        prepared = prepare(config, folder, resume)  # before anything is written
+        if frame is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(frame, folder / RunFolder.TABLE)
+            config = replace(config, data=str((folder / RunFolder.TABLE).absolute()))
     startup.import_tensorflow()
     from training.fit import fit
 
@@ -230,6 +253,8 @@ def _sorted(app: Application, columns: dict[str, str], chosen: Mapping[str, Any]
         if value is None:
             continue
         if name in app.roles:
+            if not isinstance(value, str):
+                raise InputError(f"{name} is {value!r}, expected the name of a column.")
             columns[name] = value
         elif name in OPTIONS:
             dialect[name] = value
@@ -245,7 +270,7 @@ def check_formats(formats: Iterable[str]) -> None:
     known = ("onnx", "tflite", "saved_model")
     for name in formats:
         if name not in known:
-            raise unknown_name("export format", name, known)
+            raise unknown_name("export format", str(name), known)
 
 
 def new_folder(name: str) -> Path:
@@ -253,31 +278,29 @@ def new_folder(name: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def keep_table(table: Any, folder: Path) -> Path:
-    """Write a DataFrame into the run folder, so that the run can be evaluated and exported later; its path.
-    An index of times becomes a column."""
+def _as_file(table: Any, file: Path) -> Path:
+    """Write a DataFrame as Parquet, its index of times as a column; a run keeps it. What is no table, or
+    cannot be kept, is an InputError."""
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
         raise InputError(
             f"data is a {type(table).__name__}, expected a path, a dataset's name or a DataFrame."
         )
-    if not isinstance(table.index, pd.RangeIndex):
-        table = table.reset_index(names=[table.index.name or "time"])
-    file = (folder / RunFolder.TABLE).absolute()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(file)
+    if not table.columns.is_unique or table.columns.nlevels > 1:
+        raise InputError("data has columns of one name, or of several levels: give each a name of its own.")
+    table = with_index(table)
+    table.columns = table.columns.map(str)
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.SparseDtype):
+            table[name] = column.sparse.to_dense()
+        elif isinstance(column.dtype, pd.PeriodDtype):
+            table[name] = column.dt.to_timestamp()
+        elif column.dtype == object:  # cells of several types: text, as in a file
+            known = column.notna()
+            table[name] = column.where(known, None).map(lambda cell: None if cell is None else str(cell))
+    try:
+        table.to_parquet(file)
+    except Exception as error:  # pyarrow raises many kinds for cells that no file holds
+        raise InputError(f"data cannot be kept in the run: {first_line(error)}") from error
     return file
-
-
-def _as_table(answer: Any) -> Any:
-    """Columns of one length as a DataFrame; any other answer as it is."""
-    import numpy as np
-    import pandas as pd
-
-    columns = isinstance(answer, dict) and all(
-        isinstance(v, np.ndarray) and v.ndim == 1 for v in answer.values()
-    )
-    if not columns or len({len(v) for v in answer.values()}) != 1:
-        return answer
-    return pd.DataFrame(answer)

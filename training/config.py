@@ -8,6 +8,9 @@ from lstm_apps.application import Application, Request
 from lstm_apps.errors import InputError, unknown_name
 from lstm_apps.features.tables.dialect import Dialect
 
+_WHOLE = ("units", "layers", "epochs", "steps_per_epoch", "batch_size", "patience", "seed")
+_NUMBERS = ("dropout", "learning_rate", "weight_decay", "clipnorm")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -37,6 +40,14 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in _WHOLE:
+            value = getattr(self, name)
+            optional = name == "steps_per_epoch" and value is None
+            if not optional and (not isinstance(value, int) or isinstance(value, bool)):
+                raise InputError(f"{name} is {value!r}, expected a whole number.")
+        for name in _NUMBERS:
+            if not isinstance(getattr(self, name), int | float):
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected a number.")
         for name in ("units", "layers", "epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected at least 1.")

@@ -39,7 +39,7 @@ def _check_folder(run: RunFolder, config: Config, resume: bool) -> None:
     if not run.config_file.is_file():
         if resume:
             raise InputError(f"There is no run to resume in {run.folder}.")
-        if run.folder.is_dir() and any(file.name != run.TABLE for file in run.folder.iterdir()):
+        if run.folder.is_dir() and any(run.folder.iterdir()):
             raise InputError(f"{run.folder} is not empty and holds no run; name another folder with --out.")
         return
     if not resume:

@@ -61,6 +61,8 @@ class RunFolder:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """An existing run; a folder that is none is an InputError."""
+        if not isinstance(folder, str | Path):
+            raise InputError(f"{folder!r} is no run folder: expected its path.")
         run = cls(Path(folder))
         if not run.config_file.is_file():
             raise InputError(f"{folder} is no run folder: it has no config.json.")

@@ -17,6 +17,7 @@ _FIT_SEASONS = 8
 _CYCLES = 4
 # Origins between two fits on the test part.
 _REFIT = 28
+_TREES = 200  # that are boosted
 
 
 def names(seasons: tuple[int, ...] = (24, 168), cycles: int = _CYCLES) -> tuple[str, ...]:
@@ -162,7 +163,7 @@ def _trees(features: ForecastFeatures, split: TimeSplit, origins: np.ndarray) ->
     def fit(known: tuple[np.ndarray, np.ndarray], quantile: float, leaves: int, rate: float):
         model = HistGradientBoostingRegressor(
             loss="quantile", quantile=quantile, max_leaf_nodes=leaves, learning_rate=rate,
-            max_iter=200, min_samples_leaf=50, l2_regularization=1.0, random_state=0,
+            max_iter=_TREES, min_samples_leaf=50, l2_regularization=1.0, random_state=0,
         )  # fmt: skip
         with threadpool_limits(1, "openmp"):  # a second thread gains little, and spins where cores are busy
             return model.fit(*known)

@@ -68,7 +68,7 @@ class Model:
             return [*stream.push(raw), *stream.end()]
         answer = self._features.predict(self.engine.run, raw, **options)
         # A data frame for a data frame, of its own class: pandas need not be here.
-        return type(raw)(answer) if hasattr(raw, "iloc") and _is_table(answer) else answer
+        return type(raw)(answer) if hasattr(raw, "iloc") and is_table(answer) else answer
 
     def stream(self) -> Any:
         """A new stream through a file exported with `step`; any other file is an InputError.
@@ -79,7 +79,7 @@ class Model:
         return self._features.stream(Stream(self.engine))
 
 
-def _is_table(answer: Any) -> bool:
+def is_table(answer: Any) -> bool:
     """Whether it is columns of one length."""
     if not isinstance(answer, dict) or not all(getattr(v, "ndim", 0) == 1 for v in answer.values()):
         return False

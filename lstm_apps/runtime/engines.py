@@ -223,6 +223,8 @@ def open_engine(path: str | Path, only_sealed: bool = False) -> Engine:
     tells nothing of who made it, and a runtime may crash on a file that was made to: open files of people you
     trust.
     """
+    if not isinstance(path, str | Path):
+        raise ModelFileError(f"{path!r} is no model file: expected its path.")
     path = Path(path)
     if path.suffix not in (".onnx", ".tflite"):
         raise ModelFileError(f"{path} is no model file: expected a name ending in .onnx or .tflite.")

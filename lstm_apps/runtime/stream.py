@@ -1,5 +1,7 @@
 """A model file that takes a step of a stream, and what it remembers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lstm_apps.errors import InputError
@@ -19,17 +21,18 @@ class Stream:
     Args:
         engine: A file that was exported with `step`.
         batch: How many sequences run side by side.
+        states: The inputs that are its states; by default as its metadata say.
 
     Attributes:
         state: What it remembers, by the names of the file's state inputs.
         chunk: Steps in a chunk; None: any number.
     """
 
-    def __init__(self, engine: Engine, batch: int = 1):
+    def __init__(self, engine: Engine, batch: int = 1, states: Sequence[str] | None = None):
         self._engine, self._batch = engine, batch
-        if not is_step(engine):
+        if states is None and not is_step(engine):
             raise InputError("The file is no step model: export it with step=True to stream.")
-        self._states: list[str] = engine.metadata["states"]
+        self._states = list(engine.metadata["states"] if states is None else states)
         self.chunk = next(shape[1] for name, shape in engine.inputs.items() if name not in self._states)
         self.reset()
 

@@ -82,6 +82,7 @@ USES = {
     "initial state": (lambda L, x: states(L(5), x), False, ("tflite",)),
 }
 each_format = pytest.mark.parametrize("name", FORMATS)
+pairwise = pytest.mark.pairwise  # not every combination is run each time, see conftest.py
 
 
 def examples(padded: bool) -> np.ndarray:
@@ -117,6 +118,7 @@ def test_variants(name, variant, tmp_path):
     check(write(model, tmp_path / file, inputs=examples(False)), operator, name in loops)
 
 
+@pairwise
 @each_format
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("layer", [LSTM, keras.layers.LSTM], ids=["ours", "keras"])
@@ -160,13 +162,20 @@ def stack(units, **kwargs):
     return keras.layers.RNN(cells, **kwargs)
 
 
+# They have other initial states, and a function is not a layer that could be made bidirectional.
+OTHERS = [
+    (use, layer)
+    for use in USES
+    for layer in (keras.layers.GRU, keras.layers.SimpleRNN, stack)
+    if use != "initial state" and not (layer is stack and ("bidirectional" in use or "both" in use))
+]
+
+
+@pairwise
 @each_format
-@pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("layer", [keras.layers.GRU, keras.layers.SimpleRNN, stack])
+@pytest.mark.parametrize(("use", "layer"), OTHERS)
 def test_other_recurrent_layers_leave_too(name, use, layer, tmp_path):
     build, padded, _ = USES[use]
-    if use == "initial state" or (layer is stack and ("bidirectional" in use or "both" in use)):
-        pytest.skip("they have other states, and a function is not a layer")
     write, file, _ = FORMATS[name]
     report = write(model_of(build, layer), tmp_path / file, inputs=examples(padded))
     assert not [op for op in report.operators if op.startswith("Flex")]
@@ -212,6 +221,7 @@ def test_only_a_loop_is_left_of_a_loop(tmp_path):
     assert report.operators["MatMul"] == 2
 
 
+@pairwise
 @each_format
 @pytest.mark.parametrize("right_padded", [False, True])
 @pytest.mark.parametrize("layer", [LSTM, keras.layers.LSTM, keras.layers.GRU])
@@ -251,6 +261,7 @@ STREAMED = {
 }
 
 
+@pairwise
 @each_format
 @pytest.mark.parametrize("chunk", [True, 3])
 @pytest.mark.parametrize("model", STREAMED)

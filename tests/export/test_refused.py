@@ -224,3 +224,15 @@ def test_a_layer_that_cannot_be_built_anew_is_refused_in_mixed_precision(tmp_pat
 def test_outputs_that_are_all_the_same_must_be_right_too():
     assert verify.tolerances_of({"one": np.array([[-1e-3]])}) == {"one": pytest.approx(1e-7)}
     assert verify.tolerances_of({"none": np.zeros((3, 1))}) == {"none": pytest.approx(1e-4)}
+
+
+@pytest.mark.parametrize("to", [export.to_onnx, export.to_tflite])
+def test_a_model_that_draws_random_numbers_in_inference_is_refused(tmp_path, to):
+    """A file would draw them once, and answer as if they were weights."""
+    x = keras.Input((6, 3), name="x")
+    noisy = keras.layers.Lambda(lambda t: t + keras.random.normal((6, 3)))(x)
+    model = keras.Model(x, keras.layers.LSTM(4)(noisy))
+    ending = "onnx" if to is export.to_onnx else "tflite"
+    with pytest.raises(InputError, match="draws random numbers in inference"):
+        to(model, tmp_path / f"model.{ending}")
+    assert list(tmp_path.iterdir()) == []

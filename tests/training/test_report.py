@@ -135,15 +135,12 @@ def test_report_is_one_file_with_pictures_tables_and_provenance(small_run):
         "Calibration",
         "Gates of lstm_1_1",
         "Gates of lstm_2_1",
-        "Gates of lstm_3_1",
-        "Gates of lstm_4_1",
-        "Gates of lstm_5_1",
         "Exported files",
         "Data",
         "Configuration",
         "Environment",
     ]
-    assert text.count("data:image/png;base64,") == 8
+    assert text.count("data:image/png;base64,") == 5
     assert not re.search(r"(src|href)=.http", text)
     for name in small_run.application.baselines:
         assert name in text

@@ -22,6 +22,7 @@ from lstm_apps.features.tables.dates import begins_of_periods
 from lstm_apps.features.tables.delimited import read_delimited
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
 from lstm_apps.features.tables.excel import read_excel
+from lstm_apps.features.tables.frame import is_frame, with_index
 from lstm_apps.features.tables.numbers import is_missing, parse_numbers
 from lstm_apps.features.tables.times import parse_times
 from lstm_apps.features.tables.where import Where, row
@@ -127,15 +128,17 @@ def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN)
         raise InputError(
             f"Expected a CSV path or a table with columns {tuple(names)}, got {type(source).__name__}."
         )
+    if getattr(getattr(source, "columns", None), "nlevels", 1) > 1:
+        raise InputError(
+            f"The table's columns have names of several levels, such as {source.columns[0]}: give each one "
+            "name, for instance by table.columns = ['_'.join(name) for name in table.columns]."
+        )
+    if is_frame(source) and not set(names) <= set(source.columns):
+        source = with_index(source)
     # Of pyarrow, `columns` are the arrays.
     header = list(
         source.keys() if isinstance(source, Mapping) else getattr(source, "column_names", source.columns)
     )
-    if getattr(getattr(source, "columns", None), "nlevels", 1) > 1:
-        raise InputError(
-            f"The table's columns have names of several levels, such as {header[:1]}: give each one name, "
-            "for instance by table.columns = ['_'.join(name) for name in table.columns]."
-        )
     for name in names:
         if header.count(name) > 1:
             raise InputError(

@@ -18,6 +18,7 @@ FITTED = (
 _COUNT = len(NAMES)
 _WINDOWS = (6, 24)  # hours that summaries are of
 _FOLDS = 5
+_TREES = (60, 150)  # that are boosted
 
 # Royal College of Physicians (2017): upper bounds of each range, and its points.
 _NEWS2: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {
@@ -132,7 +133,7 @@ def _grids() -> tuple[list[Any], ...]:
     return (
         [linear(c) for c in (0.001, 0.01, 0.1, 1.0)],
         [linear(c) for c in (1e-4, 1e-3, 1e-2)],
-        [boosted(leaves, trees) for leaves in (4, 8, 16) for trees in (60, 150)],
+        [boosted(leaves, trees) for leaves in (4, 8, 16) for trees in _TREES],
     )
 
 
