@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import io
-import json
 import lzma
 import re
 import warnings
@@ -18,7 +17,7 @@ import numpy as np
 
 from lstm_apps.errors import InputError, first_line, near_name
 from lstm_apps.features.raw import is_file
-from lstm_apps.features.tables.dates import begins_of_periods
+from lstm_apps.features.tables.arrow import arrow_cells, is_arrow, without_periods
 from lstm_apps.features.tables.delimited import read_delimited
 from lstm_apps.features.tables.dialect import EXTRA, PLAIN, Dialect
 from lstm_apps.features.tables.excel import read_excel
@@ -71,7 +70,7 @@ class Table:
     def is_utc(self, name: str) -> bool:
         """Whether a column's type has a time zone: its cells are then in UTC."""
         column = self._columns[name]
-        kind = getattr(column, "type", None) if _is_arrow(column) else getattr(column, "dtype", None)
+        kind = getattr(column, "type", None) if is_arrow(column) else getattr(column, "dtype", None)
         return getattr(kind, "tz", None) is not None
 
     def check(self, names: Sequence[str], advice: Callable[[str], str]) -> None:
@@ -222,24 +221,13 @@ def _from_parquet(path: Path, content: bytes) -> Table:
     return Table(
         table.column_names,
         Where(str(path)),
-        {f.name: _without_periods(f, table[f.name]) for f in table.schema},
+        {f.name: without_periods(f, table[f.name]) for f in table.schema},
     )
 
 
-def _without_periods(field: Any, column: Any) -> Any:
-    """A column of a Parquet file; pandas' periods, which it stores as numbers, are times again."""
-    said = field.metadata or {}
-    name = getattr(field.type, "extension_name", said.get(b"ARROW:extension:name", b"").decode())
-    if name != "pandas.period":
-        return column
-    step = getattr(field.type, "freq", None) or json.loads(said[b"ARROW:extension:metadata"])["freq"]
-    counts = column.cast("int64").fill_null(NEVER).to_numpy()
-    return begins_of_periods(counts, step)
-
-
 def _cells(column: Any) -> np.ndarray:
-    if _is_arrow(column):
-        return _arrow_cells(column)
+    if is_arrow(column):
+        return arrow_cells(column)
     of_time = getattr(column, "dt", column)  # an index has no `dt`
     if getattr(getattr(column, "dtype", None), "tz", None) is not None:  # of pandas
         column = of_time.tz_convert("UTC")
@@ -253,25 +241,6 @@ def _cells(column: Any) -> np.ndarray:
     array = np.empty(len(cells), object)
     array[:] = cells
     return array
-
-
-def _is_arrow(column: Any) -> bool:
-    return type(column).__module__.startswith("pyarrow")
-
-
-def _arrow_cells(column: Any) -> np.ndarray:
-    import pyarrow
-
-    if pyarrow.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    if pyarrow.types.is_timestamp(kind):
-        return column.cast(pyarrow.timestamp("s"), safe=False).to_numpy()
-    if pyarrow.types.is_date(kind):
-        return column.cast(pyarrow.timestamp("s")).to_numpy()
-    if pyarrow.types.is_decimal(kind):
-        column = column.cast(pyarrow.float64())
-    return column.to_numpy()
 
 
 def parse_names(cells: list, column: str, where: str) -> np.ndarray:
