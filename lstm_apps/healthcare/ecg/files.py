@@ -63,7 +63,9 @@ def channels(path: Path) -> list[Channel]:
 
 
 def _check_rate(rate: Any) -> None:
-    if not isinstance(rate, int | float | np.number) or not _SLOWEST <= rate <= _FASTEST:
+    if not isinstance(rate, int | float | np.number) or isinstance(rate, bool):
+        raise InputError(f"A rate is a number of samples a second, such as 360.0, got {rate!r}.")
+    if not _SLOWEST <= rate <= _FASTEST:
         raise InputError(f"A rate of {rate} samples a second, expected {_SLOWEST} to {_FASTEST:,}.")
 
 
