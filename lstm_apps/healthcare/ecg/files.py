@@ -17,6 +17,7 @@ FORMS = (
 )
 _TABLES = (".csv", ".tsv", ".txt")
 _WFDB = ("", ".hea", ".dat", ".atr")
+_LARGEST = 1e12  # its squares are finite
 _SLOWEST, _FASTEST = 50, 5000  # samples a second
 
 
@@ -50,6 +51,8 @@ def read_ecg(raw: Any, lead: str | int | None = None, rate: float | None = None)
     _check_rate(found)
     signal = signal.astype(np.float64)
     signal[~np.isfinite(signal)] = np.nan
+    if (np.abs(signal) > _LARGEST).any():
+        raise InputError(f"An ECG of values beyond {_LARGEST:g}, which no unit of voltage explains.")
     return signal, float(found)
 
 
