@@ -290,9 +290,9 @@ def predict(
         raise InputError("INPUT is empty, expected what the application takes: a file, a folder, a text.")
     path = Path(raw)
     there = is_file(path) or is_folder(path)
+    answer = model.predict(path if there else raw, **options)
     if not there and path.suffix and len(raw.split()) == 1:
         _tell(f"There is no file {raw}: the words themselves are taken as the input.")
-    answer = model.predict(path if there else raw, **options)
     if to is not None:
         answers.write(answer, to)
     elif as_json:

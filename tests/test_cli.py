@@ -277,3 +277,10 @@ def test_an_export_that_fails_its_check_is_a_sentence_and_leaves_what_was(
     (sentence,) = (line for line in error.splitlines() if line.startswith("Error"))
     assert "off by up to" in sentence
     assert (folder / "model.tflite").read_bytes() == before
+
+
+def test_a_missing_file_is_one_sentence(cli, small_run, tmp_path):
+    code, _, error = cli("predict", small_run.folder / "model.onnx", tmp_path / "house.csv")
+    assert code == 2
+    assert "There is no file" in error
+    assert "words themselves" not in error

@@ -14,6 +14,7 @@ _LONGEST = 6 * 3600  # seconds; more is a mistake, and would fill the memory
 _CUT_OFF = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)  # as libsndfile says it
 _WHOLE = 0.95  # of an MP3 file the length is an estimate
 _NO_SIZE = 2**31 - 1  # stands in the header of a WAV file whose writer could not know the size
+_AUDIBLE, _CANCELLED = 1e-4, 0.03  # root mean square of a channel; that of the mean in its proportion
 _LOUDEST = 4.0  # of floats: a decoder may overshoot, samples of 16 bits are far beyond
 
 
@@ -26,7 +27,8 @@ def read_audio(raw: Any, rate: int) -> np.ndarray:
         rate: Samples per second of the result.
 
     Raises:
-        InputError: No sound, no samples, NaN, values beyond full scale, or an impossible rate.
+        InputError: No sound, no samples, NaN, values beyond full scale, channels that cancel each other, or
+            an impossible rate.
     """
     samples, found = read_samples(raw, rate)
     if found == rate:
@@ -73,8 +75,20 @@ def _as_mono(samples: np.ndarray, found: Any) -> tuple[np.ndarray, float]:
         raise InputError("The sound holds NaN or infinity.")
     if (loudest := float(np.abs(samples).max())) > _LOUDEST:
         raise InputError(f"Sound of floats up to {loudest:g}, expected -1 to 1; integers give as integers.")
-    mono = samples.astype(np.float32) if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
+    mono = samples.astype(np.float32) if samples.ndim == 1 else _mean_of_channels(samples)
     return mono, float(found)
+
+
+def _mean_of_channels(samples: np.ndarray) -> np.ndarray:
+    """(samples, channels) -> (samples,) float32; an InputError where the channels cancel each other."""
+    mono = samples.mean(axis=1, dtype=np.float32)
+    loudest = float(samples.std(axis=0, dtype=np.float64).max())
+    if loudest > _AUDIBLE and mono.std(dtype=np.float64) < _CANCELLED * loudest:
+        raise InputError(
+            f"The {samples.shape[1]} channels of the sound cancel each other, as where one is inverted "
+            "(antiphase): their mean is silent. Give one channel."
+        )
+    return mono
 
 
 def _check_length(samples: int, rate: float) -> None:

@@ -126,3 +126,13 @@ def test_what_is_too_long_is_told_before_it_is_read(tmp_path, monkeypatch):
 def test_sound_too_short_for_the_rate_is_told():
     with pytest.raises(InputError, match="none at 8000"):
         read_audio((np.zeros(2), 44100), 8000)
+
+
+def test_channels_that_cancel_each_other_are_a_sentence():
+    sound = 0.3 * np.sin(np.arange(8000) / 7)
+    for left, right in ((sound, -sound), (sound, -0.97 * sound)):
+        with pytest.raises(InputError, match="2 channels of the sound cancel each other"):
+            read_audio((np.stack([left, right], axis=1).astype(np.float32), 8000), 8000)
+    assert read_audio((np.zeros((8000, 2), np.float32), 8000), 8000).max() == 0
+    one_sided = read_audio((np.stack([sound, 0 * sound], axis=1).astype(np.float32), 8000), 8000)
+    np.testing.assert_allclose(one_sided, sound / 2, atol=1e-6)

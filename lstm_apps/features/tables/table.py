@@ -82,7 +82,7 @@ class Table:
 
 def read_columns(
     source: Any, names: tuple[str, ...], optional: tuple[str, ...] = (), dialect: Dialect = PLAIN
-) -> tuple[dict[str, list], str]:
+) -> tuple[dict[str, list], Where]:
     """The columns `names` and those of `optional` that exist, as lists (rows,), and the name of the table in
     messages.
 
@@ -98,14 +98,19 @@ def read_columns(
     table = open_table(source, names, dialect)
     table.check(names, lambda _: "Name the columns when training: --column ROLE=NAME.")
     wanted = [*names, *(name for name in optional if name in table.header)]
-    return {name: list(table.column(name)) for name in wanted}, table.where
+    return {name: _listed(table.column(name)) for name in wanted}, table.where
 
 
-def column_names(source: Any) -> list[str]:
+def _listed(cells: np.ndarray) -> list:
+    """Cells as a list: numbers of Python, which messages show plainly, but times of numpy."""
+    return cells.tolist() if cells.dtype.kind in "fiub" else list(cells)
+
+
+def column_names(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN) -> list[str]:
     """Names of the columns of a table, see `open_table`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are repeated when its cells are read
-        return open_table(source).header
+        return open_table(source, names, dialect).header
 
 
 def open_table(source: Any, names: Sequence[str] = (), dialect: Dialect = PLAIN) -> Table:

@@ -17,6 +17,7 @@ FORMS = (
 )
 _TABLES = (".csv", ".tsv", ".txt")
 _WFDB = ("", ".hea", ".dat", ".atr")
+_LARGEST = 1e12  # its squares are finite
 _SLOWEST, _FASTEST = 50, 5000  # samples a second
 
 
@@ -50,6 +51,8 @@ def read_ecg(raw: Any, lead: str | int | None = None, rate: float | None = None)
     _check_rate(found)
     signal = signal.astype(np.float64)
     signal[~np.isfinite(signal)] = np.nan
+    if (np.abs(signal) > _LARGEST).any():
+        raise InputError(f"An ECG of values beyond {_LARGEST:g}, which no unit of voltage explains.")
     return signal, float(found)
 
 
@@ -63,7 +66,9 @@ def channels(path: Path) -> list[Channel]:
 
 
 def _check_rate(rate: Any) -> None:
-    if not isinstance(rate, int | float | np.number) or not _SLOWEST <= rate <= _FASTEST:
+    if not isinstance(rate, int | float | np.number) or isinstance(rate, bool):
+        raise InputError(f"A rate is a number of samples a second, such as 360.0, got {rate!r}.")
+    if not _SLOWEST <= rate <= _FASTEST:
         raise InputError(f"A rate of {rate} samples a second, expected {_SLOWEST} to {_FASTEST:,}.")
 
 

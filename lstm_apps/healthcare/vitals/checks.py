@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.healthcare.vitals.exchanged import check_exchanged
 from lstm_apps.healthcare.vitals.names import UNITS, is_usual, own_unit, unit_called
 
 SAME_TIME = 600  # seconds within which pressures are of one measurement
@@ -36,18 +37,27 @@ _ORDERS = ("sbp", "dbp"), ("sbp", "map"), ("map", "dbp")
 
 
 def check(
-    patients: np.ndarray, seconds: np.ndarray, names: np.ndarray, values: np.ndarray, where: str
+    patients: np.ndarray,
+    seconds: np.ndarray,
+    names: np.ndarray,
+    values: np.ndarray,
+    where: str,
+    counted: np.ndarray | None = None,
 ) -> None:
-    """Refuse readings in another unit, or with exchanged pressures.
+    """Refuse readings in another unit, or of exchanged signs.
 
     Args:
         patients, seconds, names, values: (readings,), see `table.read_table`.
         where: How messages name the table.
+        counted: (readings,) booleans, which are possible and count; by default all. Only of these pressures
+            are compared.
 
     Raises:
-        InputError: Another unit, of one patient or of all pooled; or more than half of a patient's pressures
-            of one measurement, and two at least, in the wrong order.
+        InputError: Two signs that changed places, see `check_exchanged`; another unit, of one patient or
+            of all pooled; or more than half of a patient's pressures of one measurement, and two at least,
+            in the wrong order.
     """
+    check_exchanged(names, values, where)
     found: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
     groups = dict(_by_patient(patients, seconds, names, values))
     for patient, signs in groups.items():
@@ -59,6 +69,8 @@ def check(
                 found[unit, sign] = [("", wrong)]
     if found:
         raise InputError(" ".join([f"{where}:", *_sentences(found, len(groups))]))
+    if counted is not None:
+        groups = dict(_by_patient(*(a[counted] for a in (patients, seconds, names, values))))
     _check_order(groups, where)
 
 
@@ -161,6 +173,9 @@ def _sentences(found: dict[tuple[str, str], list[tuple[str, np.ndarray]]], patie
         middle, own = float(np.median(values)), own_unit(first)
         alike = [unit, *([_ALIKE[unit]] if unit in _ALIKE else [])]
         whole = f", of {len(who)} of {patients} patients" if patients > 1 and "" not in who else ""
+        if signs == ["heart_rate"]:
+            yield _rate_or_interval(patient, middle, whole)
+            continue
         would = " or ".join(f"{_converted(first, u, middle):.4g} from {u}" for u in alike)
         look = "look" if len(signs) > 1 else "looks"
         yield (
@@ -169,6 +184,18 @@ def _sentences(found: dict[tuple[str, str], list[tuple[str, np.ndarray]]], patie
             f"converted: '{first.removesuffix('_c')} ({unit})' as column or variable, or {unit} in a column "
             f"'unit' of a long table. Or write the values in {own}."
         )
+
+
+def _rate_or_interval(patient: str, middle: float, whole: str) -> str:
+    """The sentence of a heart rate that may be in Hz, or a time from one beat to the next."""
+    rate, interval = (_converted("heart_rate", unit, middle) for unit in ("Hz", "s"))
+    return (
+        f"heart_rate looks like Hz, not 1/min, or like an interval in seconds from one beat to the next"
+        f"{whole}: heart_rate{_of(patient)} is around {middle:.4g}, which would be {rate:.4g} 1/min from Hz "
+        f"(60 x {middle:.4g}) or {interval:.4g} 1/min from an interval (60/{middle:.4g}). Name the unit "
+        "and it is converted: 'heart_rate (Hz)' or 'heart_rate (s)' as column or variable, or Hz or s "
+        "in a column 'unit' of a long table. Or write the values in 1/min."
+    )
 
 
 def _of(patient: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.features.tables.table import NEVER, read_parquet
 from lstm_apps.healthcare.vitals.checks import check, warn_doubtful
 from lstm_apps.healthcare.vitals.hours import GAP, NEEDED
@@ -46,17 +47,20 @@ class Stay:
     age: float | None = None  # years, at admission
 
 
-def read_stays(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
+def read_stays(
+    path: Path, columns: Mapping[str, str], dialect: Dialect = PLAIN
+) -> tuple[list[Stay], dict[str, int]]:
     """All stays, and how many impossible readings of each vital sign are left out.
 
     Args:
         path: See `LAYOUT`.
         columns: The names of the columns of a CSV file.
+        dialect: How a CSV file is written.
 
     Raises:
         InputError: Neither of the layouts, or no stay in it.
     """
-    whole, left_out = _read_clif(path) if path.is_dir() else _read_csv(path, columns)
+    whole, left_out = _read_clif(path) if path.is_dir() else _read_csv(path, columns, dialect)
     stays = [part for stay in _until_death(whole) for part in _without_gaps(stay)]
     if left_out:
         counts = ", ".join(f"{count} of {name}" for name, count in left_out.items())
@@ -85,11 +89,11 @@ def _without_gaps(stay: Stay) -> Iterator[Stay]:
             yield replace(stay, readings=Readings(*(a[part] for a in stay.readings)))
 
 
-def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[str, int]]:
-    patients, seconds, names, values = read_rows(path, columns)
+def _read_csv(path: Path, columns: Mapping[str, str], dialect: Dialect) -> tuple[list[Stay], dict[str, int]]:
+    patients, seconds, names, values = read_rows(path, columns, dialect)
     if (patients == "").any():
         raise InputError(f"{path} must say which patient a row is of: column {columns['patient']}.")
-    check(patients, seconds, names, values, str(path))
+    check(patients, seconds, names, values, str(path), possible(names, values))
     warn_unknown(names)
     warn_doubtful(names, values)
     stays = []
@@ -104,7 +108,7 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> tuple[list[Stay], dict[
 
 def _read_clif(folder: Path) -> tuple[list[Stay], dict[str, int]]:
     ids, seconds, names, values = read_clif_vitals(folder)
-    check(ids, seconds, names, values, str(folder))
+    check(ids, seconds, names, values, str(folder), possible(names, values))
     warn_doubtful(names, values)
     hospitalization = read_parquet(
         folder, "hospitalization", "hospitalization_id", "patient_id", "discharge_dttm", "discharge_category",

@@ -3,12 +3,15 @@
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from lstm_apps.errors import InputError
 from lstm_apps.features.options import Options
+from lstm_apps.features.raw import is_folder
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.healthcare.vitals.checks import SAME_TIME, check
 from lstm_apps.healthcare.vitals.hours import (
     COLUMNS,
@@ -27,11 +30,12 @@ from lstm_apps.healthcare.vitals.readings import (
     VITALS,
     Bounds,
     by_patient,
+    possible,
     read_patients,
     read_rows,
     warn_left_out,
 )
-from lstm_apps.healthcare.vitals.table import Rows, table_name
+from lstm_apps.healthcare.vitals.table import OPTIONS, Rows, table_name
 
 HORIZON = 6  # hours: of the risk, and from an alarm to the next that may be raised
 # Hours of a window that a file reads at once, and how many of them overlap with the window before.
@@ -71,17 +75,19 @@ class VitalsFeatures:
     std: tuple[float, ...]
     threshold: float = 0.5  # risk at which an alarm is raised
     bounds: Bounds = field(default_factory=lambda: dict(BOUNDS))  # of possible values
+    dialect: Dialect = PLAIN  # of the table it was trained on
 
     kind: ClassVar[str] = "vitals"
-    options: ClassVar[Options] = {}
+    options: ClassVar[Options] = OPTIONS
 
     @classmethod
-    def fit(cls, columns: Mapping[str, str], rows: Iterable[np.ndarray]) -> Self:
+    def fit(cls, columns: Mapping[str, str], rows: Iterable[np.ndarray], dialect: Dialect = PLAIN) -> Self:
         """Fit the scaler.
 
         Args:
             columns: Role -> column of a table.
             rows: The hours (any, COLUMNS) of each training stay.
+            dialect: How the table of training is written.
         """
         values = np.concatenate(list(rows))[:, :VALUES]
         with warnings.catch_warnings():
@@ -91,6 +97,7 @@ class VitalsFeatures:
             dict(columns),
             tuple(np.nan_to_num(mean).tolist()),
             tuple(np.maximum(np.nan_to_num(std, nan=1.0), 0.1).tolist()),
+            dialect=dialect,
         )
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
@@ -110,12 +117,13 @@ class VitalsFeatures:
         found = run({"hours": batch})["risk"][..., 0]
         return np.concatenate([found[0], *(f[WARM_UP:] for f in found[1:])])[: len(rows)]
 
-    def predict(self, run: Any, raw: Any) -> dict[str, np.ndarray]:
+    def predict(self, run: Any, raw: Any, **given: Any) -> dict[str, np.ndarray]:
         """The risk after each hour.
 
         Args:
             run: The model: named inputs to named outputs.
             raw: Readings of one patient or several: a table or a folder, see `read_rows`.
+            **given: `options` for a table that is written differently from the training table.
 
         Returns:
             "patient"; "time", the end of the hour; "risk" that the patient deteriorates within `HORIZON`
@@ -128,7 +136,9 @@ class VitalsFeatures:
         names = "patient", "time", "risk", "status", "alarm", "reason"
         answers: dict[str, list[Any]] = {n: [] for n in names}
         computed, breaks = 0, []
-        patients = read_patients(raw, self.columns, self.bounds)
+        patients = read_patients(
+            raw, self.columns, self.bounds, _dialect_of(raw, self.dialect).changed(**given)
+        )
         if not patients:
             raise InputError(f"No possible reading of {', '.join(NAMES)}.")
         for patient, readings in patients.items():
@@ -184,7 +194,21 @@ class VitalsFeatures:
     @classmethod
     def from_dict(cls, data: dict) -> Self:
         bounds = {name: tuple(between) for name, between in data["bounds"].items()}
-        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"]), "bounds": bounds})
+        dialect = Dialect.of(data.get("dialect", {}))
+        return cls(
+            **{
+                **data,
+                "mean": tuple(data["mean"]),
+                "std": tuple(data["std"]),
+                "bounds": bounds,
+                "dialect": dialect,
+            }
+        )
+
+
+def _dialect_of(raw: Any, trained: Dialect) -> Dialect:
+    """How `raw` is written unless the user says otherwise: like the training table; a folder like CLIF."""
+    return PLAIN if isinstance(raw, str | Path) and is_folder(Path(raw)) else trained
 
 
 def warn_computed(count: int, hours: int) -> None:
@@ -227,7 +251,7 @@ class VitalsStream:
             InputError: As `read_patients`; another patient; a reading of an hour that is complete already.
         """
         bounds = self._features.bounds
-        rows = read_rows(raw, self._features.columns)
+        rows = read_rows(raw, self._features.columns, _dialect_of(raw, self._features.dialect), bounds)
         patients = {p: readings for p, readings in by_patient(rows, bounds).items() if len(readings.values)}
         if len(patients) > 1:
             raise InputError(f"Readings of {len(patients)} patients; a stream is of one.")
@@ -239,7 +263,7 @@ class VitalsStream:
         if readings is not None:
             self._grid.check(int(readings.seconds[0]))
         seen = rows if self._recent is None else _joined(self._recent, rows)
-        check(*seen, table_name(raw))
+        check(*seen, table_name(raw), possible(seen[2], seen[3], bounds))
         warn_left_out(rows, bounds)
         self._recent, self._patient = seen, patient
         if readings is None:

@@ -28,7 +28,8 @@ _MMHG, _KPA, _CMHG = Unit("mmHg", _OWN), Unit("kPa", _times(MMHG_OF_KPA)), Unit(
 _PA, _HPA = Unit("Pa", _times(MMHG_OF_KPA / 1e3)), Unit("hPa", _times(MMHG_OF_KPA / 10))
 _PERCENT, _FRACTION = Unit("%", _OWN), Unit("fraction", _times(100.0))
 _PER_MINUTE, _HERTZ = Unit("1/min", _OWN), Unit("Hz", _times(60.0))
-_MILLISECONDS = Unit("ms", lambda values: 60_000 / values)  # from one heartbeat to the next
+# From one heartbeat to the next.
+_MILLISECONDS, _SECONDS = Unit("ms", lambda values: 60_000 / values), Unit("s", lambda values: 60 / values)
 _CELSIUS, _KELVIN = Unit("°C", _OWN), Unit("K", lambda values: values - 273.15)
 _FAHRENHEIT = Unit("°F", lambda values: (values - 32) / 1.8)
 
@@ -44,6 +45,7 @@ UNITS: dict[str, dict[str, Unit]] = {
         **_RATE,
         **dict.fromkeys(("beatspermin", "beatsperminute"), _PER_MINUTE),
         "ms": _MILLISECONDS,
+        **dict.fromkeys(("s", "sec", "seconds"), _SECONDS),
     },
     "sbp": _PRESSURE,
     "dbp": _PRESSURE,

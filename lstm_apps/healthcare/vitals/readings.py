@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from lstm_apps.errors import InputError
 from lstm_apps.features.raw import is_folder
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.features.tables.table import NEVER, parse_numbers, read_parquet
 from lstm_apps.healthcare.vitals.checks import check, warn_doubtful
 from lstm_apps.healthcare.vitals.table import EVENTS, Rows, read_table, table_name
@@ -63,22 +65,57 @@ def possible(names: np.ndarray, values: np.ndarray, bounds: Bounds = BOUNDS) -> 
         return (values >= low) & (values <= high)
 
 
-def read_rows(raw: Any, columns: Mapping[str, str]) -> Rows:
+def read_rows(
+    raw: Any, columns: Mapping[str, str], dialect: Dialect = PLAIN, bounds: Bounds = BOUNDS
+) -> Rows:
     """Patients (text), seconds since 1970 (int), variables (text) and values (float) of readings, four arrays
-    (readings,).
+    (readings,). Of several values of one sign for one patient and time the last possible one is kept; a
+    warning names them if they differ.
 
     Args:
         raw: A long or wide table, see `lstm_apps.healthcare.vitals.table.read_table`; or a folder of CLIF
             tables, of which the vital signs are read, each hospitalization as a patient.
         columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
             "value".
+        dialect: How a table is written, see `read_table`.
+        bounds: Of possible values.
 
     Raises:
         InputError: As `read_table` and `read_clif_vitals`.
     """
     if isinstance(raw, str | Path) and is_folder(Path(raw)):
+        if said := dialect.said():
+            raise InputError(f"{raw} is a folder of CLIF tables; --{said[0]} is for tables of other forms.")
         return read_clif_vitals(Path(raw))
-    return read_table(raw, columns)
+    return _one_of_each(read_table(raw, columns, dialect), bounds)
+
+
+def _one_of_each(rows: Rows, bounds: Bounds) -> Rows:
+    """Without all but the last possible value of one sign for one patient and time."""
+    patients, seconds, names, values = rows
+    at = np.flatnonzero(possible(names, values, bounds))
+    order = at[np.lexsort((names[at], seconds[at], patients[at]))]  # stable: the last of the table is last
+    before, after = order[:-1], order[1:]
+    again = (
+        (patients[before] == patients[after])
+        & (seconds[before] == seconds[after])
+        & (names[before] == names[after])
+    )
+    differ = np.flatnonzero(again & (values[before] != values[after]))
+    if len(differ):
+        first = before[differ[0]]
+        these = (patients == patients[first]) & (seconds == seconds[first]) & (names == names[first])
+        found = values[order[np.isin(order, np.flatnonzero(these))]]
+        of = f" of patient {str(patients[first])!r}" if patients[first] else ""
+        warnings.warn(
+            f"{len(differ)} time(s) there are different values of one vital sign at one time, first "
+            f"{names[first]}{of} at {np.datetime64(int(seconds[first]), 's')}: "
+            f"{' and '.join(f'{v:g}' for v in found[:5])}. The last in the table counts, here {found[-1]:g}.",
+            stacklevel=4,
+        )
+    kept = np.ones(len(values), bool)
+    kept[before[again]] = False
+    return patients[kept], seconds[kept], names[kept], values[kept]
 
 
 def read_clif_vitals(folder: Path) -> Rows:
@@ -148,18 +185,20 @@ def by_patient(rows: Rows, bounds: Bounds = BOUNDS) -> dict[str, Readings]:
     return {p: found[p] for p in dict.fromkeys(patients.tolist())}
 
 
-def read_patients(raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS) -> dict[str, Readings]:
+def read_patients(
+    raw: Any, columns: Mapping[str, str], bounds: Bounds = BOUNDS, dialect: Dialect = PLAIN
+) -> dict[str, Readings]:
     """The possible readings of each patient who has any; a warning says what is left out.
 
     Args:
-        raw, columns: See `read_rows`.
+        raw, columns, dialect: See `read_rows`.
         bounds: Of possible values.
 
     Raises:
         InputError: As `read_rows`; or readings in an unexpected unit, see `checks.check`.
     """
-    rows = read_rows(raw, columns)
-    check(*rows, table_name(raw))
+    rows = read_rows(raw, columns, dialect, bounds)
+    check(*rows, table_name(raw), possible(rows[2], rows[3], bounds))
     warn_left_out(rows, bounds)
     found = by_patient(rows, bounds)
     nothing = [patient for patient, readings in found.items() if not len(readings.values)]

@@ -13,16 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_apps.errors import InputError
+from lstm_apps.features.tables.clock import to_utc
+from lstm_apps.features.tables.dialect import OPTIONS as ALL_OPTIONS
+from lstm_apps.features.tables.dialect import PLAIN, Dialect
 from lstm_apps.features.tables.table import (
     column_names,
     parse_names,
     parse_numbers,
-    parse_times,
     read_columns,
 )
+from lstm_apps.features.tables.times import no_time, read_times
+from lstm_apps.features.tables.where import Where
 from lstm_apps.healthcare.vitals.names import BOTH, USUAL, Named, normalized, own_unit, parse_name, units_of
 
 EVENTS = "death", "transfer_up"  # variables without a value; training data have them
+# What may be said of such a table: it is neither one of several series nor of rows that are only counted.
+OPTIONS = {name: option for name, option in ALL_OPTIONS.items() if name not in ("series", "start")}
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # see `read_table`
 
 _PATIENTS = {
@@ -43,7 +49,7 @@ class _Roles(NamedTuple):
     others: list[str]  # columns that are neither
 
 
-def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
+def read_table(raw: Any, columns: Mapping[str, str], dialect: Dialect = PLAIN) -> Rows:
     """Patients (text), seconds since 1970 (int), variables (text) and values (float, in the units of
     `readings.VITALS`) of readings, four arrays (readings,). A warning says how names were interpreted.
 
@@ -53,22 +59,23 @@ def read_table(raw: Any, columns: Mapping[str, str]) -> Rows:
             see `names.parse_name`; an empty cell is no reading.
         columns: The names of a table's columns "patient", which may be missing, "time", "variable" and
             "value".
+        dialect: How the table is written: what `OPTIONS` names.
 
     Raises:
         InputError: No table or an empty one, a column missing, a time or value that is none, a row of no
-            patient where others have one, a unit that is not known, no vital sign.
+            patient where others have one, a unit that is not known, no vital sign, two columns of one.
     """
-    header = _header(raw)
+    header = _header(raw, columns, dialect)
     roles = _roles(header, columns)
     variable, value = (_same(header, columns[r]) for r in ("variable", "value"))
     signs = {name: named for name in roles.others if (named := parse_name(name)) is not None}
     if (variable in header and value in header) or not header:
-        return _read_long(raw, roles, variable, value)
+        return _read_long(raw, roles, variable, value, dialect)
     if signs:
-        return _read_wide(raw, roles, signs)
+        return _read_wide(raw, roles, signs, dialect)
     if variable in header or value in header:
-        read_columns(raw, (roles.time, variable, value))  # raises
-    read_columns(raw, (roles.time,))
+        read_columns(raw, (roles.time, variable, value), (), dialect)  # raises
+    read_columns(raw, (roles.time,), (), dialect)
     raise InputError(
         f"{table_name(raw)} has no column {variable!r}, nor one that names a vital sign; it has: "
         f"{', '.join(header[:20]) or 'none'}. Expected the columns {columns['patient']}, {columns['time']}, "
@@ -87,12 +94,14 @@ def _known() -> str:
     return ", ".join(f"{s} (or {e}, in {' or '.join(units_of(s))})" for s, e in examples.items())
 
 
-def _header(raw: Any) -> list[str]:
+def _header(raw: Any, columns: Mapping[str, str], dialect: Dialect) -> list[str]:
     """Names of the columns; none if `raw` is no table, which `read_columns` reports."""
     if not isinstance(raw, str | Path | Mapping) and not hasattr(raw, "columns"):
         return []
     try:
-        return column_names(raw)
+        return column_names(raw, (columns["time"],), dialect)
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, csv.Error, lzma.LZMAError, zlib.error):
         return []
 
@@ -123,12 +132,12 @@ def _roles(header: list[str], columns: Mapping[str, str]) -> _Roles:
     return _Roles(patient, time, [n for n in header if n not in (patient, time)])
 
 
-def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
+def _read_long(raw: Any, roles: _Roles, variable: str, value: str, dialect: Dialect) -> Rows:
     unit = next((n for n in roles.others if normalized(n) in ("unit", "units")), None)
-    cells, where = _cells(raw, (roles.time, variable, value), (roles.patient, unit))
+    cells, where = _cells(raw, (roles.time, variable, value), (roles.patient, unit), dialect)
     used = {variable, value, unit}
     patients = _patients(cells, roles.patient, where, len(cells[roles.time]), set(roles.others) - used)
-    seconds = parse_times(cells[roles.time], roles.time, where).astype(np.int64)
+    seconds = _seconds(cells, roles, where, dialect)
     written = [str(c).strip() for c in cells[variable]]
     units = [str(c).strip() for c in cells[unit]] if unit else [""] * len(written)
     units = ["" if u.lower() in _MISSING else u for u in units]
@@ -139,7 +148,7 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
     numbers, diastolic = list(cells[value]), np.full(len(pairs), np.nan)
     for i in np.flatnonzero(both):
         numbers[i], diastolic[i] = _both(numbers[i], value, f"{where}, row {i + 1}")
-    values = parse_numbers(numbers, value, where)
+    values = parse_numbers(numbers, value, where, dialect)
     others = [n for n in roles.others if n not in used]
     if roles.patient is None and any(_times_repeat(seconds[[w == v for w in written]]) for v in set(written)):
         raise _no_patient_column(where, others)
@@ -158,12 +167,13 @@ def _read_long(raw: Any, roles: _Roles, variable: str, value: str) -> Rows:
     )
 
 
-def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
+def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named], dialect: Dialect) -> Rows:
+    _check_one_column(signs, table_name(raw))
     events = {n: e for n in roles.others for e in EVENTS if normalized(n) == normalized(e)}
-    cells, where = _cells(raw, (roles.time, *signs, *events), (roles.patient,))
+    cells, where = _cells(raw, (roles.time, *signs, *events), (roles.patient,), dialect)
     count = len(cells[roles.time])
     ignored = [n for n in roles.others if n not in signs and n not in events]
-    seconds = parse_times(cells[roles.time], roles.time, where).astype(np.int64)
+    seconds = _seconds(cells, roles, where, dialect)
     if roles.patient is None and (_times_repeat(seconds) or (ignored and len(set(seconds.tolist())) < count)):
         raise _no_patient_column(where, ignored)
     patients = _patients(cells, roles.patient, where, count, set(ignored))
@@ -175,13 +185,13 @@ def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
             texts = [_both(c, column, f"{where}, row {i}") for i, c in enumerate(cells[column], start=1)]
             parts = {s: np.array([t[i] for t in texts], float) for i, s in enumerate(("sbp", "dbp"))}
         else:
-            parts = {named.sign: parse_numbers(cells[column], column, where)}
+            parts = {named.sign: parse_numbers(cells[column], column, where, dialect)}
         for sign, values in parts.items():
             before, now = found.get(sign), _converted(named, values, column)
             found[sign] = now if before is None else np.where(np.isnan(before), now, before)
     rows = [(patients, seconds, np.full(count, sign), values) for sign, values in found.items()]
     for column, event in events.items():
-        at = parse_numbers(cells[column], column, where) > 0
+        at = parse_numbers(cells[column], column, where, dialect) > 0
         rows.append(
             (patients[at], seconds[at], np.full(int(at.sum()), event), np.full(int(at.sum()), np.nan))
         )
@@ -189,8 +199,39 @@ def _read_wide(raw: Any, roles: _Roles, signs: dict[str, Named]) -> Rows:
     return joined[0], joined[1], joined[2], joined[3]
 
 
-def _cells(raw: Any, names: tuple[str, ...], optional: tuple[str | None, ...]) -> tuple[dict[str, list], str]:
-    cells, where = read_columns(raw, names, tuple(n for n in optional if n is not None))
+def _check_one_column(signs: Mapping[str, Named], where: str) -> None:
+    """Refuse two columns of one sign, unless one is measured in the artery and the other is not."""
+    seen: dict[tuple[str, bool], str] = {}
+    for column, named in signs.items():
+        for sign in ("sbp", "dbp") if named.sign == BOTH else (named.sign,):
+            other = seen.setdefault((sign, named.arterial), column)
+            if other != column:
+                raise InputError(
+                    f"{where} has two columns of {sign}, {other!r} and {column!r}: leave one out, or give it "
+                    "a name of no vital sign."
+                )
+
+
+def _seconds(cells: dict[str, list], roles: _Roles, where: Where, dialect: Dialect) -> np.ndarray:
+    """Times (rows,) as seconds since 1970; local ones become UTC where the dialect names their zone."""
+    column = cells[roles.time]
+    found = read_times(column, roles.time, where, dialect)
+    times = found.values
+    if np.isnat(times).any():
+        raise no_time(column, int(np.isnat(times).argmax()), roles.time, where)
+    if dialect.timezone is not None and found.is_local:
+        whose = np.array([str(c) for c in cells[roles.patient]] if roles.patient else [""] * len(times))
+        for patient in dict.fromkeys(whose.tolist()):
+            mine = np.flatnonzero(whose == patient)
+            local, first, place = np.unique(times[mine], return_index=True, return_inverse=True)
+            times[mine] = to_utc(local, dialect.timezone, roles.time, where.only(mine[first]))[place]
+    return times.astype(np.int64)
+
+
+def _cells(
+    raw: Any, names: tuple[str, ...], optional: tuple[str | None, ...], dialect: Dialect
+) -> tuple[dict[str, list], Where]:
+    cells, where = read_columns(raw, names, tuple(n for n in optional if n is not None), dialect)
     sizes = {name: len(c) for name, c in cells.items()}
     if len(set(sizes.values())) > 1:
         raise InputError(f"{where}: its columns differ in length: {sizes}.")

@@ -40,6 +40,7 @@ from lstm_apps.healthcare.vitals.metrics import (
     threshold_for,
 )
 from lstm_apps.healthcare.vitals.readings import NAMES
+from lstm_apps.healthcare.vitals.table import OPTIONS
 from lstm_apps.metrics.bootstrap import Scores
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Vitals(Application):
     }
 
     def load(self, request: Request) -> Data:
-        columns = self.columns(request, fold=True)
+        columns = self.columns(request, fold=True, dialect=tuple(OPTIONS))
         fold = request.fold or "1"
         if fold not in self.folds(request):
             raise unknown_name("fold", fold, self.folds(request))
@@ -121,7 +122,9 @@ class Vitals(Application):
             raise InputError(
                 "--column names columns of a CSV file; the tables of CLIF have those that CLIF defines."
             )
-        stays, left_out = read_stays(found.path, columns)
+        if found.path.is_dir() and (said := request.dialect.said()):
+            raise InputError(f"--{said[0]} is for a table such as a CSV file, not for those of CLIF.")
+        stays, left_out = read_stays(found.path, columns, request.dialect)
         all_courses = [course(stay) for stay in stays]
         if computed := sum(int(c.computed.sum()) for c in all_courses):
             warn_computed(computed, sum(len(c.ends) for c in all_courses))
@@ -162,7 +165,7 @@ class Vitals(Application):
                 "train": _counts(train),
                 "test": _counts(test),
             },
-            settings={"columns": columns},
+            settings={"columns": columns, "dialect": request.dialect},
         )
 
     def folds(self, request: Request) -> tuple[str, ...]:
@@ -170,7 +173,9 @@ class Vitals(Application):
         return tuple(str(i + 1) for i in range(FOLDS))
 
     def fit_features(self, data: Data) -> VitalsFeatures:
-        return VitalsFeatures.fit(data.settings["columns"], [c.rows for c in data.train.courses])
+        return VitalsFeatures.fit(
+            data.settings["columns"], [c.rows for c in data.train.courses], data.settings["dialect"]
+        )
 
     def examples(self, features: VitalsFeatures, records: Cohort) -> "HourExamples":
         return HourExamples(features, records)

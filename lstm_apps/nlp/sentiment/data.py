@@ -3,8 +3,9 @@
 import gzip
 import json
 import math
+import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from lstm_apps.nlp.sentiment.features import check_text, is_read
 
 LAYOUT = (
     "CSV, Excel or Parquet with a header, JSON lines or a JSON array: a column of texts, one of scores "
-    "from -4 to 4 or of labels (positive, neutral, negative; pos, neg; 1, 0 or true, false where there is "
-    "nothing else), and, if there is one, a column of the documents they are from, and one of weights "
-    "(a text of less than 1 is only to learn from)"
+    "from -4 to 4, of stars (whole numbers from 1 to 5, or to 10) or of labels (positive, neutral, negative; "
+    "pos, neg; 1, 0 or true, false where there is nothing else), and, if there is one, a column of the "
+    "documents they are from, and one of weights (a text of less than 1 is only to learn from)"
 )
 _LABELS = {"positive": 2.0, "pos": 2.0, "neutral": 0.0, "negative": -2.0, "neg": -2.0}
+_MOST_STARS = 5, 10
 _BINARY = ("0", "1"), ("0.0", "1.0"), ("false", "true")  # where there is nothing else
 
 
@@ -67,6 +69,13 @@ def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PL
             (n, {**row, target: "negative" if label in {pair[0] for pair in _BINARY} else "positive"})
             for (n, row), label in zip(rows, labels, strict=True)
         ]
+    stars = _stars([label for _, row in rows if (label := str(row[target]).strip())])
+    if stars:
+        warnings.warn(
+            f"{path}: all scores are whole numbers from 1 to {stars}: they are taken as stars, 1 as -4, "
+            f"{(1 + stars) / 2:g} as 0 and {stars} as 4.",
+            stacklevel=2,
+        )
     found = []
     for where, row in rows:
         document = row.get(columns["document"])
@@ -79,11 +88,13 @@ def read_sentences(path: Path, columns: Mapping[str, str], dialect: Dialect = PL
             found.append(
                 Sentence(
                     text,
-                    _score(row[target], where),
+                    _score(row[target], where, stars),
                     _key(text) if document in (None, "") else str(document),
                     _weight(row.get(columns["weight"]), where),
                 )
             )
+    if left_out := len(rows) - len(found):
+        warnings.warn(f"{path}: {left_out} empty text(s) are left out.", stacklevel=2)
     if not found:
         raise InputError(f"{path} holds no text; expected {LAYOUT}.")
     return found
@@ -94,7 +105,17 @@ def _key(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())[:60] or text
 
 
-def _score(value: object, where: str) -> float:
+def _stars(labels: Sequence[str]) -> int | None:
+    """The most stars, where all labels are numbers of stars: 1 to 5, or 1 to 10; else None."""
+    try:
+        found = {float(label) for label in labels}
+    except ValueError:
+        return None
+    whole = len(found) > 1 and all(f.is_integer() and f >= 1 for f in found)
+    return next((most for most in _MOST_STARS if whole and max(found) == most), None)
+
+
+def _score(value: object, where: str, stars: int | None) -> float:
     label = str(value).strip().lower()
     if label in _LABELS:
         return _LABELS[label]
@@ -102,8 +123,13 @@ def _score(value: object, where: str) -> float:
         score = float(label)
     except ValueError:
         raise InputError(f"{where}: {value!r} is no score and none of {', '.join(_LABELS)}.") from None
+    if stars:
+        return 8 * (score - 1) / (stars - 1) - 4
     if not -4 <= score <= 4:
-        raise InputError(f"{where}: the score {value} is not between -4, negative, and 4, positive.")
+        raise InputError(
+            f"{where}: the score {value} is not between -4, negative, and 4, positive; stars are known where "
+            f"all scores are whole numbers from 1 to {' or to '.join(map(str, _MOST_STARS))}."
+        )
     return score
 
 

@@ -197,7 +197,8 @@ class TextFeatures:
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: A text of any number of sentences; or the `Path` of a text file; or a list of texts.
+            raw: A text of any number of sentences; or the `Path` of a text file; or a list, array or
+                column of texts.
 
         Returns:
             "label" ("positive" or "negative"), "probability" of being positive, "score" from -4 to 4,
@@ -208,6 +209,8 @@ class TextFeatures:
         Raises:
             InputError: No text, or an empty one (but in a list); a table; a file that is not UTF-8.
         """
+        if isinstance(raw, np.ndarray) or type(raw).__module__.startswith("pandas"):
+            raw = raw.tolist() if hasattr(raw, "tolist") else raw
         if not isinstance(raw, list | tuple):
             text = _read(raw) if isinstance(raw, Path) else raw
             self.parts(text)  # an empty text is an error

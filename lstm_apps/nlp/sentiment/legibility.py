@@ -29,10 +29,17 @@ _RUN = re.compile(r"(\w)\1{2,}")
 
 
 def without_markup(text: str) -> str:
-    """The text without HTML or XML tags, and with entities replaced by their characters."""
+    """The text without HTML or XML tags, and with entities replaced by their characters; also of markup
+    whose signs are entities themselves, as where a page was escaped on its way into a table."""
     if "<" in text:
         text = _TAG.sub(" ", text)
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
+    for _ in range(2):  # escaped twice at most
+        if "&" not in text:
+            break
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        if "<" in text:
+            text = _TAG.sub(" ", text)
+    return text
 
 
 def has_words(text: str) -> bool:

@@ -1,7 +1,9 @@
 """Features of a keyword spotter: sound to waveforms, and spikes to words."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +20,8 @@ _BATCH = 32  # chunks for one call of the model, with all their variants
 # Rules by which sound is no word, whatever the model returns.
 _SILENT = 1e-4  # root mean square of the loudest frame, of a full scale of 1
 _STEADY = 2.0  # dB between loud and soft frames, less of which is hum or noise; words have over 3
+_STANDS_OUT = 6.0  # dB above the soft frames, from which single frames are not of the same noise
+_BRIEF = 0.1  # seconds; the loudest sound of a word lasts longer, a click does not
 _LOUD = 15.0  # dB below the loud frames, within which a frame counts as sound
 _TOO_LONG = 1.5  # times the longest word: more sound is running speech or music
 
@@ -166,7 +170,8 @@ class KeywordFeatures:
 
         Args:
             run: The model: named inputs to named outputs.
-            raw: A sound file, an array or a pair, see `read_audio`.
+            raw: A sound file, a pair (array, rate), or an array at the model's rate, of which a warning
+                says so; see `read_audio`.
             threshold: Probability below which the word is unknown; by default `abstain`.
 
         Returns:
@@ -178,6 +183,12 @@ class KeywordFeatures:
             InputError: As `read_audio`, or a threshold that is no probability.
         """
         threshold = self.abstain if threshold is None else check_threshold(threshold)
+        if not isinstance(raw, str | Path | tuple):
+            warnings.warn(
+                f"An array alone is taken at the model's {self.rate:,} samples a second; of another "
+                "rate give (array, rate).",
+                stacklevel=2,
+            )
         samples = read_audio(raw, self.rate)
         reason = self.no_word(samples)
         probabilities = np.zeros(len(self.words)) if reason else self.probabilities(run, [samples])[0]
@@ -206,7 +217,14 @@ class KeywordFeatures:
         soft, loud = np.quantile(level, [0.05, 0.95])
         if level.max() < _SILENT:
             return "it is silent"
+        # Of a long recording a word may be a small share.
+        brief = max(1, round(_BRIEF * self.rate / size))
+        peak, loud_part = float(level.max()), float(np.sort(level)[-brief:][0])
+        if _decibels(loud_part / max(soft, 1e-12)) >= _STANDS_OUT:
+            loud = max(loud, loud_part)
         if _decibels(loud / max(soft, 1e-12)) < _STEADY:
+            if _decibels(peak / max(soft, 1e-12)) >= _STANDS_OUT:
+                return f"nothing stands out in it but a click of less than {_BRIEF:g} s, too short for a word"
             return "it is equally loud from beginning to end, as hum and noise are and words are not"
         seconds = np.sum(level > loud * 10 ** (-_LOUD / 20)) * size / self.rate
         longest = (self.clip - self.tail_samples) / self.rate

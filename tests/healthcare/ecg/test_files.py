@@ -8,6 +8,7 @@ import pytest
 from lstm_apps.data.sources.synthetic_hearts import RATE, heart
 from lstm_apps.errors import InputError
 from lstm_apps.healthcare.ecg.files import read_ecg
+from lstm_apps.healthcare.ecg.quality import read
 
 SIGNAL, _, _ = heart(beats=20)
 
@@ -89,3 +90,28 @@ def test_a_rate_is_for_files_without_times(tmp_path):
             read_ecg(path, rate=rate)
     with pytest.raises(InputError, match="neither lead nor rate"):
         read_ecg((SIGNAL, RATE), "II")
+
+
+@pytest.mark.parametrize("rate", ["360", "x", None, True, [360.0]])
+def test_a_rate_that_is_no_number_is_a_sentence(rate):
+    with pytest.raises(InputError, match="A rate is a number of samples a second") as error:
+        read_ecg((np.zeros(4000), rate))
+    assert repr(rate) in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["time,mV\n", "time,mV", "", "\n\n"])
+def test_a_table_without_rows_is_named(tmp_path, content):
+    (tmp_path / "ours.csv").write_text(content)
+    with pytest.raises(InputError, match=r"ours\.csv has no line of numbers"):
+        read_ecg(tmp_path / "ours.csv")
+
+
+def test_missing_and_absurd_values_make_no_warnings_of_numpy():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for missing in (slice(None), slice(1000, None), slice(0, 5)):
+            signal = np.random.default_rng(0).normal(size=4000)
+            signal[missing] = np.nan
+            read(*read_ecg((signal, 360.0)))
+        with pytest.raises(InputError, match="values beyond 1e"):
+            read_ecg((np.full(4000, 1e300), 360.0))

@@ -132,3 +132,21 @@ def test_pressures_are_compared_within_minutes_only():
 
 def test_every_vital_sign_is_checked():
     assert {s for signs, _, _ in OTHER for s in signs} == set(NAMES)
+
+
+def test_a_heart_rate_in_seconds_or_hertz_asks_which():
+    rows = [("a", t, "heart_rate", 0.73) for _, t, s, _ in WARD[:60] if s == "heart_rate"]
+    with pytest.raises(InputError, match=r"43.8 1/min from Hz .* or 82.19 1/min from an interval") as error:
+        read(rows)
+    assert "'heart_rate (Hz)' or 'heart_rate (s)'" in str(error.value)
+    with pytest.warns(UserWarning, match="turned from s to 1/min"):
+        found = read([(p, t, "heart_rate (s)", v) for p, t, _, v in rows])
+    np.testing.assert_allclose(found["a"].values, 60 / 0.73)
+
+
+def test_an_impossible_pressure_is_told_once_and_not_compared():
+    at = "2026-01-01T03:30"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        read([*WARD, ("a", at, "map", 999.0), ("a", at, "sbp", 120.0)])
+    assert [str(w.message).split(",")[0] for w in told] == ["1 impossible reading(s) count as not measured"]

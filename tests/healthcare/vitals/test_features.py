@@ -1,16 +1,20 @@
 import json
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from wards import START, as_table, patient, readings, wide
 
+from lstm_apps.application import Request
 from lstm_apps.errors import InputError
 from lstm_apps.features import from_json, to_json
+from lstm_apps.features.tables.dialect import Dialect
 from lstm_apps.healthcare.vitals.features import WARM_UP, WINDOW, Alarms, VitalsFeatures, windows
 from lstm_apps.healthcare.vitals.hours import COLUMNS, STABLE, UNKNOWN
 from lstm_apps.healthcare.vitals.readings import NAMES
+from lstm_apps.healthcare.vitals.task import VITALS
 
 COLUMN_NAMES = {n: n for n in ("patient", "time", "variable", "value")}
 FEATURES = VitalsFeatures(COLUMN_NAMES, tuple(float(i) for i in range(21)), (1.0,) * 21, threshold=0.5)
@@ -188,3 +192,38 @@ def test_every_column_of_the_model_has_a_name_and_a_unit():
     assert columns[21]["unit"] == "0 or 1"
     assert columns[34]["name"] == "temp_c hours since measured"
     json.dumps(columns)
+
+
+def test_the_user_may_say_how_a_table_is_written(tmp_path):
+    def run(inputs):
+        return {"risk": inputs["hours"][..., :1]}
+
+    path = tmp_path / "ours.csv"
+    path.write_text(
+        "Ward 7\npatient;time;map;spo2\n1;01/03/2026 00:30;80,5;-1\n1;01/03/2026 01:30;81,5;-1\n"
+        "1;02/03/2026 01:30;82;97\n"
+    )
+    with pytest.raises(InputError, match="--skip 1"):
+        FEATURES.predict(run, path)
+    with pytest.raises(InputError, match="--dayfirst"):
+        FEATURES.predict(run, path, skip=1)
+    said = {"skip": 1, "dayfirst": True, "timezone": "Europe/Berlin", "decimal": ",", "missing": ("-1",)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer = FEATURES.predict(run, path, **said)
+        trained = from_json(json.loads(json.dumps(to_json(replace(FEATURES, dialect=Dialect(**said))))))
+        again = trained.predict(run, path)
+    assert str(answer["time"][0]) == "2026-03-01T00:00:00"
+    np.testing.assert_array_equal(answer["time"], again["time"])
+    assert {"series", "start"}.isdisjoint(FEATURES.options)
+
+
+def test_training_takes_what_is_said_of_a_table(tmp_path):
+    path = tmp_path / "ours.csv"
+    path.write_text("patient,time,map\n1,01/03/2026 00:30,80\n1,02/03/2026 00:30,81\n")
+    with pytest.raises(InputError, match="no hour is eligible"):
+        VITALS.load(Request(path, dialect=Dialect(dayfirst=True)))
+    with pytest.raises(InputError, match="takes no --series"):
+        VITALS.load(Request(path, dialect=Dialect(series="a=b")))
+    with pytest.raises(InputError, match="--dayfirst is for a table such as"):
+        VITALS.load(Request(tmp_path, dialect=Dialect(dayfirst=True)))

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from wards import readings
+from wards import as_table, readings
 
 from lstm_apps.errors import InputError
 from lstm_apps.healthcare.vitals.readings import read_patients
@@ -67,3 +67,27 @@ def test_events_of_training_data_are_no_unknown_vital_signs():
 
 def test_patients_without_a_reading_that_could_be_real_are_left_out():
     assert read_patients(readings((1, "map", float("nan"))), COLUMN_NAMES) == {}
+
+
+@pytest.mark.parametrize("form", ["long", "wide"])
+def test_different_values_of_one_time_are_told_and_the_last_possible_one_counts(form):
+    if form == "long":
+        rows = [("a", "2026-01-01T00:00", "map", v) for v in (120, 80, 999, 80)]
+        table = as_table([*rows, ("b", "2026-01-01T00:00", "map", 70), ("a", "2026-01-01T01:00", "map", 75)])
+    else:
+        time = [*["2026-01-01T00:00"] * 5, "2026-01-01T01:00"]
+        table = {"patient": [*"aaaaba"], "time": time, "map": [120, 80, 999, 80, 70, 75]}
+    with pytest.warns(UserWarning, match="different values") as told:
+        found = read_patients(table, COLUMN_NAMES)
+    assert found["a"].values.tolist() == [80, 75]
+    assert found["b"].values.tolist() == [70]
+    (said,) = [str(w.message) for w in told if "different" in str(w.message)]
+    assert "map of patient 'a' at 2026-01-01T00:00:00: 120 and 80 and 80." in said
+    assert "here 80" in said
+
+
+def test_the_same_value_again_needs_no_word():
+    rows = [("a", "2026-01-01T00:00", "map", 80), ("a", "2026-01-01T00:00", "map", 80)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_patients(as_table(rows), COLUMN_NAMES)["a"].values.tolist() == [80]

@@ -139,3 +139,19 @@ def test_a_patient_column_by_another_name_is_found_and_told():
     with pytest.warns(UserWarning, match="the patient: column 'subject_id'"):
         found = read({"subject_id": [1, 2], "time": TIMES, "map": [80, 81]})
     assert set(found) == {("1", 0, "map"), ("2", 1, "map")}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("heart_rate", "Pulse"), ("Temp (F)", "Temp (C)"), ("sbp", "NIBP"), ("NIBP", "sbp")]
+)
+def test_two_columns_of_one_sign_are_a_sentence_that_names_both(one, other):
+    cells = {"NIBP": ["120/80", "121/81"]}
+    with pytest.raises(InputError, match="two columns of") as error:
+        read({"time": TIMES, **{c: cells.get(c, [100, 101]) for c in (one, other)}})
+    assert repr(one) in str(error.value)
+    assert repr(other) in str(error.value)
+
+
+def test_numbers_stand_plainly_in_messages():
+    with pytest.raises(InputError, match=r"'BP' is 12\.0, expected systolic"):
+        read({"time": TIMES, "BP": np.array([12.0, 13.0])})

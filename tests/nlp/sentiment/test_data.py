@@ -43,6 +43,35 @@ def test_labels_and_scores(tmp_path, labels, expected):
 
 
 @pytest.mark.parametrize(
+    ("stars", "expected"),
+    [
+        (["1", "2", "3", "4", "5"], [-4, -2, 0, 2, 4]),
+        (["5.0", "2", "2"], [4, -2, -2]),
+        (["1", "10"], [-4, 4]),
+    ],
+)
+def test_stars_are_scores_and_a_note_says_so(tmp_path, stars, expected):
+    path = table(tmp_path / "a.csv", *({"text": f"text {i}", "score": s} for i, s in enumerate(stars)))
+    with pytest.warns(UserWarning, match="taken as stars, 1 as -4"):
+        assert scores(path) == expected
+
+
+@pytest.mark.parametrize(
+    "others", [["0", "5"], ["1", "4.5", "5"], ["-1", "5"], ["1", "7"], ["positive", "5"]]
+)
+def test_other_numbers_beyond_4_are_no_stars(tmp_path, others):
+    path = table(tmp_path / "a.csv", *({"text": f"text {i}", "score": s} for i, s in enumerate(others)))
+    with pytest.raises(InputError, match="whole numbers from 1 to 5 or to 10"):
+        scores(path)
+
+
+def test_empty_texts_are_left_out_and_counted(tmp_path):
+    path = table(tmp_path / "a.csv", *({"text": t, "score": "1.5"} for t in ("good", " ", "fine")))
+    with pytest.warns(UserWarning, match="1 empty text"):
+        assert scores(path) == [1.5, 1.5]
+
+
+@pytest.mark.parametrize(
     ("row", "says"),
     [
         ({"text": "a", "score": "5"}, "not between"),

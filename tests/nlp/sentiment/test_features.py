@@ -7,6 +7,7 @@ import time
 from importlib.metadata import distributions
 
 import numpy as np
+import pandas
 import pytest
 
 from lstm_apps.errors import InputError
@@ -139,6 +140,11 @@ def test_a_list_of_texts_and_a_file_are_answered(features, tmp_path):
     batch = features.predict(answer_by_length, texts)
     for name, values in batch.items():
         assert values.tolist() == [answer[name] for answer in one_by_one]
+    for other in (np.array(texts), np.array(texts, object), pandas.Series(texts, index=[7, 3])):
+        again = features.predict(answer_by_length, other)
+        assert {k: v.tolist() for k, v in again.items()} == {k: v.tolist() for k, v in batch.items()}
+    with_empty = features.predict(answer_by_length, pandas.Series(["", texts[0], " "]))
+    assert with_empty["label"].tolist() == ["cannot read", one_by_one[0]["label"], "cannot read"]
     file = tmp_path / "text.txt"
     file.write_text(texts[0], encoding="utf-8")
     assert features.predict(answer_by_length, file) == one_by_one[0]
@@ -211,6 +217,9 @@ def test_of_markup_the_text_is_read(features):
         "<div class='love'>Awful.</div>": "Awful.",
         '<a href="good.html" title="a > b">bad</a> &amp; awful': "bad & awful",
         "good<br/>film": "good film",
+        "&lt;b&gt;terrible&amp;": "terrible&",
+        "&lt;p class=&quot;love&quot;&gt;bad &amp;amp; awful": "bad & awful",
+        "I &lt;3 it": "I <3 it",
         "<style>p { love: 1 }</style><!-- love --><p>bad": "bad",
     }.items():
         assert without_markup(marked).split() == plain.split()

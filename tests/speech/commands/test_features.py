@@ -1,6 +1,7 @@
 """Clips of recordings, and words from spikes."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -193,6 +194,37 @@ def test_a_word_below_the_threshold_is_unknown():
     for threshold in (-0.1, 1.1, float("nan")):
         with pytest.raises(InputError, match="from 0 to 1"):
             f.predict(says(0.2, 0.8), spoken(), threshold=threshold)
+
+
+def test_a_word_in_a_minute_of_silence_or_noise_is_one():
+    for noise in (0.0, 0.001):
+        minute = noise * np.random.default_rng(1).standard_normal(480_000)
+        minute[200_000:204_000] += spoken()
+        assert features().no_word(minute.astype(np.float32)) == ""
+
+
+def test_a_click_is_no_word_and_no_hum():
+    for noise in (0.0, 0.001):
+        for length in (8000, 480_000):
+            sound = noise * np.random.default_rng(1).standard_normal(length)
+            sound[3000:3008] += 0.8
+            reason = features().no_word(sound.astype(np.float32))
+            assert "a click" in reason
+            assert "equally loud" not in reason
+
+
+def test_long_noise_is_equally_loud():
+    for seconds in (1, 60, 600):
+        noise = 0.1 * np.random.default_rng(2).standard_normal(8000 * seconds)
+        assert "equally loud" in features().no_word(noise.astype(np.float32))
+
+
+def test_an_array_without_its_rate_is_told():
+    with pytest.warns(UserWarning, match="the model's 8,000 samples a second"):
+        features().predict(says(0.2, 0.8), spoken())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features().predict(says(0.2, 0.8), (spoken(), 8000))
 
 
 def test_a_word_with_silence_or_noise_around_it_is_one():
