@@ -143,7 +143,7 @@ def test_a_model_of_another_house_has_no_metadata(tmp_path):
     from lstm_apps.layers import LSTM
 
     export.to_onnx(keras.Sequential([keras.Input((4, 2)), LSTM(3)]), tmp_path / "m.onnx")
-    with pytest.raises(ModelFileError, match="no lstm-apps metadata"):
+    with pytest.raises(ModelFileError, match="contains no preprocessing"):
         runtime.load(tmp_path / "m.onnx")
 
 
