@@ -4,10 +4,10 @@ Works on any functional or sequential Keras model, with or without a run folder;
 exports a run folder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -68,7 +68,7 @@ def to_onnx(
         InputError: No model that can be exported, or no place to write to.
     """
     asked = _settings(onnx, quantize, tolerance, right_padded, step)
-    return _export(model, path, asked, inputs, None, (), metadata, attachments, accept)
+    return _export(model, path, asked, Given(inputs), files.More(metadata, attachments, accept))
 
 
 def to_tflite(
@@ -106,7 +106,8 @@ def to_tflite(
     For other arguments and errors see `to_onnx`.
     """
     asked = _settings(tflite, quantize, tolerance, right_padded, step)
-    return _export(model, path, asked, inputs, representative_data, lengths, metadata, attachments, accept)
+    given = Given(inputs, representative_data, lengths)
+    return _export(model, path, asked, given, files.More(metadata, attachments, accept))
 
 
 def _settings(form: ModuleType, quantize: Any, tolerance: Any, right_padded: Any, step: Any) -> Settings:
@@ -121,35 +122,34 @@ def _settings(form: ModuleType, quantize: Any, tolerance: Any, right_padded: Any
     return Settings(form, quantize, tolerance, bool(right_padded), int(step))
 
 
-def _export(
-    model: Any,
-    place: Any,
-    asked: Settings,
-    inputs: Any,
-    representative_data: Any,
-    lengths: Any,
-    metadata: Any,
-    attachments: Mapping[str, bytes] | None,
-    accept: files.Accept | None,
-) -> ExportReport:
+class Given(NamedTuple):
+    """What a graph is checked and calibrated on, as the user gave it."""
+
+    inputs: Any
+    representative_data: Any = None
+    lengths: Any = ()
+
+
+def _export(model: Any, place: Any, asked: Settings, given: Given, more: files.More) -> ExportReport:
     path, form = arguments.place_of(place), asked.form
     if path.suffix != form.ENDING:
         raise InputError(f"{path} should end in {form.ENDING}: runtimes tell files by their ending.")
     if path.is_dir():
         raise InputError(f"{path} is a folder.")
-    arguments.check_metadata(metadata)
+    arguments.check_metadata(more.metadata)
     graphs = model if isinstance(model, Mapping) else {MAIN: model}
-    several = graphs is model
-    if several:
+    of_graphs = {MAIN: given}
+    if graphs is model:
         arguments.check_graphs(graphs, asked.step)
-    given = {
-        what: arguments.of_graphs(what, value, graphs) if several else {MAIN: value}
-        for what, value in (("inputs", inputs), ("representative_data", representative_data))
-    }
-    shorter = arguments.of_graphs("lengths", lengths or None, graphs) if several else {MAIN: lengths}
-    for of_graph in shorter.values():
-        arguments.check_lengths(of_graph if of_graph is not None else ())
-        if asked.step and of_graph is not None and len(of_graph):
+        each = [
+            arguments.of_graphs(what, value, graphs)
+            for what, value in given._replace(lengths=given.lengths or None)._asdict().items()
+        ]
+        of_graphs = {name: Given(*(values[name] for values in each)) for name in graphs}
+    for one in of_graphs.values():
+        lengths = () if one.lengths is None else one.lengths
+        arguments.check_lengths(lengths)
+        if asked.step and len(lengths):
             raise InputError("A step file takes what comes, step by step: it has no lengths.")
     with exporting():
         converted = {}
@@ -161,15 +161,7 @@ def _export(
                         f"Input {tensor.name!r} is of type string, which no {form.NAME} file takes: export "
                         "the part behind the strings, or the whole by to_saved_model."
                     )
-            converted[name] = Converted(
-                whole,
-                asked,
-                given["inputs"][name],
-                given["representative_data"][name],
-                _tuple(shorter[name]),
-            )
-        return files.write(converted, path, asked, metadata or {}, attachments or {}, accept)
-
-
-def _tuple(lengths: Sequence[int] | None) -> tuple[int, ...]:
-    return () if lengths is None else tuple(lengths)
+            one = of_graphs[name]
+            lengths = () if one.lengths is None else tuple(one.lengths)
+            converted[name] = Converted(whole, asked, one.inputs, one.representative_data, lengths)
+        return files.write(converted, path, asked, more)

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from export import onnx, verify
 from export.convert import Converted, Settings
@@ -20,13 +20,19 @@ from lstm_apps.runtime.seal import sealed
 Accept = Callable[[Engine], None]  # a ParityError of a file that is not to be written
 
 
+class More(NamedTuple):
+    """What files contain beside a model, and what they must pass."""
+
+    metadata: Mapping[str, Any] | None = None  # see `lstm_apps.runtime.metadata`
+    attachments: Mapping[str, bytes] | None = None  # binary parts of the preprocessing, by name
+    accept: Accept | None = None
+
+
 def write(
     graphs: Mapping[str, Converted],
     path: Path,
     settings: Settings,
-    metadata: Mapping[str, Any],
-    parts: Mapping[str, bytes],
-    accept: Accept | None,
+    more: More,
 ) -> verify.ExportReport:
     """Write the files of a model; none appears, or changes, unless all have passed the check.
 
@@ -34,19 +40,17 @@ def write(
         graphs: By name; one called `MAIN`, or those of a generator.
         path: The file; of a generator as ONNX that of each graph has the graph's name before its ending.
         settings: What was asked for.
-        metadata: More of it, see `lstm_apps.runtime.metadata`.
-        parts: Binary parts of the preprocessing, by name.
-        accept: What else the files must pass.
+        more: What the files contain beside the model, and must pass.
     """
-    form = settings.form
+    form, parts = settings.form, more.attachments or {}
     contents = _contents(graphs, path, settings)
     said = _said(graphs, contents, settings)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
 
-        def checked(more: Mapping[str, Any]) -> dict[str, Mapping[str, verify.Parity]]:
+        def checked(added: Mapping[str, Any]) -> dict[str, Mapping[str, verify.Parity]]:
             for file, content in contents.items():
                 first = file == next(iter(contents))
-                stored = {"version": VERSION, **said[file], **more}
+                stored = {"version": VERSION, **said[file], **added}
                 if first and parts:
                     stored["attachments"] = attachments.table(parts)
                 text = json.dumps(stored, ensure_ascii=False, allow_nan=False)
@@ -61,8 +65,8 @@ def write(
                     f"The runtime of {form.NAME} does not take what the converter made of the model: "
                     + str(error).replace(f"{beside}: ", "")
                 ) from error
-            if accept is not None:
-                accept(engine)
+            if more.accept is not None:
+                more.accept(engine)
             return found
 
         outputs = checked({})
@@ -70,7 +74,7 @@ def write(
         examples = next(iter(graphs.values())).examples
         measured: dict[str, Any] = {"max_abs_error": parity.error, "tolerance": parity.tolerance}
         measured |= {"examples": examples, "outputs": _as_json(outputs)}
-        checked({**metadata, "parity": measured})
+        checked({**(more.metadata or {}), "parity": measured})
         for file in contents:
             os.replace(Path(folder) / file.name, file)
     operators = {name: form.operators(graph.contents[0]) for name, graph in graphs.items()}

@@ -376,7 +376,7 @@ def _progress() -> Iterator[pipeline.Progress]:
 
 def _show(run) -> None:
     """What a run came to: against its baselines, in each runtime, and where the report is."""
-    for part in in_parts(run.metrics):
+    for part in in_parts(run.metrics, out.width) if run.metrics else ():
         out.print(metrics_table(part))
     for name, row in run.metrics.items():
         if row.get("margin"):  # runs of before have none

@@ -8,14 +8,28 @@ from rich.text import Text
 from lstm_apps.application import MODEL
 
 
-def in_parts(metrics: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
-    """Metrics for as many tables as a terminal is wide enough for."""
-    names = list(metrics)
-    return [{n: metrics[n] for n in names[i : i + size]} for i in range(0, len(names), size)]
+def in_parts(metrics: dict[str, Any], width: int = 80) -> list[dict[str, Any]]:
+    """Metrics for as many tables as it takes for each to fit a terminal of so many columns."""
+    parts: list[dict[str, Any]] = []
+    first = max(map(len, ("on the test part", MODEL, *next(iter(metrics.values()))["baselines"]))) + 4
+    room = 0
+    for name, row in metrics.items():
+        needed = max(len(head(name, row)), 7) + 3
+        if needed > room or not parts:
+            parts.append({})
+            room = width - first
+        parts[-1][name] = row
+        room -= needed
+    return parts
+
+
+def head(name: str, row: dict[str, Any]) -> str:
+    """A metric's name and which way is better."""
+    return f"{name} {direction(row['better'])}"
 
 
 def metrics_table(metrics: dict[str, Any]) -> Table:
-    table = Table("on the test part", *(f"{m} {direction(row['better'])}" for m, row in metrics.items()))
+    table = Table("on the test part", *(head(name, row) for name, row in metrics.items()))
     first = next(iter(metrics.values()))
     table.add_row(MODEL, *(figure(row["model"]) for row in metrics.values()), style="bold")
     for name in first["baselines"]:

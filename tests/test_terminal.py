@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from lstm_apps.terminal import benchmark_table, folds_table, metrics_table, without_value
+from lstm_apps.terminal import benchmark_table, folds_table, in_parts, metrics_table, without_value
 
 
 def shown(table) -> list[list[str]]:
@@ -52,3 +52,18 @@ def test_a_metric_without_a_value_has_an_empty_cell_and_a_sentence():
     ]
     of_before = {"r": {"model": 0.5, "baselines": {"a": None}}}
     assert without_value(of_before) == []
+
+
+def test_metrics_are_in_as_many_tables_as_it_takes_to_fit_a_terminal():
+    names = ["macro F1", "V sensitivity", "V predictivity", "macro F1 without record 232", "accuracy"]
+    row = {"model": 0.5, "better": "higher", "baselines": {"gradient-boosted trees on summaries": 0.25}}
+    metrics = dict.fromkeys(names, row)
+    parts = in_parts(metrics, 80)
+    assert [name for part in parts for name in part] == names
+    for part in parts:
+        console = Console(width=80, record=True, file=StringIO())
+        console.print(metrics_table(part))
+        text = console.export_text()
+        assert "…" not in text
+        assert all(f"{name} ↑" in text for name in part)
+    assert len(in_parts(metrics, 200)) == 1

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,6 +19,7 @@ from lstm_apps.runtime.engines import open_engine
 from training.config import Config
 from training.fit import model_function
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = ("model.encoder.onnx", "model.decoder.onnx", "model.tflite")
 
 
@@ -59,6 +63,25 @@ def test_any_file_answers_as_keras_does(run, written, file):
     assert len(model.predict("abcde", max_length=2)["text"]) <= 2
     with pytest.raises(InputError, match="Did you mean 'max_length'"):
         model.predict("abc", max_lenght=2)
+
+
+@pytest.mark.parametrize(
+    ("program", "files"),
+    [
+        ("generate_onnx.py", ["model.encoder.onnx", "model.decoder.onnx"]),
+        ("generate_litert.py", ["model.tflite"]),
+    ],
+)
+def test_bare_programs_write_what_the_runtime_writes(run, program, files):
+    model, letters = runtime.load(run.folder / "model.encoder.onnx"), reverser.LETTERS
+    for word in run.load_data().test[:3]:
+        tokens = [3 + letters.index(letter) for letter in word]
+        command = [sys.executable, str(EXAMPLES / program), *(str(run.folder / f) for f in files)]
+        command += map(str, (reverser.BEGIN, reverser.END, *tokens))
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = [int(t) for t in done.stdout.split()]
+        wanted = model.predict(word)["text"]
+        assert "".join(letters[t - 3] for t in found[: len(wanted)]) == wanted
 
 
 def test_what_a_file_is_stands_in_its_metadata(run):
