@@ -55,11 +55,11 @@ def strip(records: Sequence[EcgRecord], true: Sequence[np.ndarray], found: Seque
                 axis.text(
                     peak / record.rate, part.max(), t if t == f else f"{t}, predicted {f}", color=colour
                 )
-        axis.set(ylabel=record.name)
+        axis.set(ylabel=f"{record.name}, mV", xlabel="time, s")
         axis.margins(x=0)
     return Plot(
         "beats",
         "Beats in the ECG",
-        "Above each beat its label; red where the prediction differs. Time in s.",
+        "Above each beat its label; red where the prediction differs.",
         figure,
     )

@@ -40,7 +40,7 @@ def monitor(courses: Sequence[Course], risks: Sequence[np.ndarray], threshold: f
     axes[-1].plot(hours, risk, color="black", label="risk")
     axes[-1].axhline(threshold, color="grey", linewidth=0.8, linestyle=":", label="threshold")
     axes[-1].plot(hours[raised], risk[raised], "r^", label="alarm")
-    axes[-1].set(xlabel="hours", ylabel="risk", ylim=(0, None))
+    axes[-1].set(xlabel="time, h", ylabel="risk", ylim=(0, None))
     for axis in axes:
         for onset in onsets:
             axis.axvline(onset, color="orange", linewidth=0.8, alpha=0.7)

@@ -36,7 +36,7 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     sound, probability = figure.subplots(2, 1, sharex=True)
     frame_times = (1 + np.arange(len(frames))) * features.spectrogram.hop / features.rate
     sound.plot(np.arange(len(recording.samples)) / recording.rate, recording.samples, linewidth=0.3)
-    sound.set_ylabel("waveform")
+    sound.set_ylabel("waveform, -1 to 1")
     for word, begin, end in recording.words:
         sound.axvspan(begin, end, alpha=0.2, color="C1", linewidth=0)
         sound.text(begin, sound.get_ylim()[1] * 0.8, word)
@@ -44,7 +44,7 @@ def spikes_over_time(features: KeywordFeatures, recording: LongRecording, frames
     probability.axhline(features.threshold, color="grey", linestyle=":", linewidth=0.8)
     for event in Spikes(features).push(frames):
         probability.text(event["time"], event["probability"], event["word"])
-    probability.set(ylabel="probability", xlabel="s", ylim=(0, 1.15))
+    probability.set(ylabel="probability", xlabel="time, s", ylim=(0, 1.15))
     return Plot(
         "stream",
         "A stream of sound",
