@@ -29,6 +29,7 @@ from lstm_apps.data.sources.synthetic_hearts import write_records
 from lstm_apps.features import from_json
 from lstm_apps.layers import LSTM
 from lstm_apps.runtime.engines import open_engine
+from lstm_apps.runtime.metadata import MAIN
 from lstm_apps.runtime.stream import Stream, is_step
 from training.run_folder import with_outputs
 
@@ -193,8 +194,8 @@ def written(name, folder):
                 model,
                 path,
                 tolerance=1e-3,
-                metadata=_metadata(run, inputs, model, chunk),
-                **_arguments(run, data, form, inputs, None, chunk or False),
+                metadata=_metadata(run, {MAIN: inputs}, {MAIN: model}, chunk),
+                **_arguments(run, data, form, {MAIN: inputs}, None, chunk or False, None),
             )
             found[path] = {
                 n: np.full((1, *a.shape[1:]), 1 if a.dtype.kind == "i" else 0.5, a.dtype)
