@@ -237,9 +237,6 @@ class Ecg(Application):
             window[: len(part)] = part
         return {"beats": windows}
 
-    def output_scale(self, features: BeatFeatures) -> float:
-        return 1.0  # probabilities
-
     def sample_input(self, features: BeatFeatures, data: Data) -> tuple[np.ndarray, float]:
         record = data.test[0].source
         return record.signal[: int(60 * record.rate)], record.rate

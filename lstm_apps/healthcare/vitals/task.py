@@ -308,9 +308,6 @@ class Vitals(Application):
             row[: len(part)] = features.encode(part)
         return {"hours": hours}
 
-    def output_scale(self, features: VitalsFeatures) -> float:
-        return 1.0  # probabilities
-
     def sample_input(self, features: VitalsFeatures, data: Data) -> dict[str, list]:
         stay: Stay = data.test[0].stay
         seconds, vitals, values = (a[:200] for a in stay.readings)

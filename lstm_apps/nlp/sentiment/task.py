@@ -188,11 +188,6 @@ class Sentiment(Application):
             saliency(features, shown, run),
         ]
 
-    def parity_inputs(self, features: TextFeatures, data: Data) -> Arrays:
-        examples = self.examples(features, data.test)
-        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
-        return examples.batch(chosen, None)[0]
-
     def preprocessing(self, features: TextFeatures, data: Data) -> tuple[Callable[..., Any], Arrays]:
         try:
             from lstm_apps.models.tokenizer import Tokenizer
@@ -203,9 +198,6 @@ class Sentiment(Application):
         rows = np.unique(np.linspace(0, len(data.test) - 1, _PARITY_INPUTS).astype(int))
         texts = np.array([data.test[i].text for i in rows])
         return Tokenizer(features.sentencepiece, features.length, PADDING, UNKNOWN), {"text": texts}
-
-    def output_scale(self, features: TextFeatures) -> float:
-        return 1.0  # log odds and scores differ by some units
 
     def sample_input(self, features: TextFeatures, data: Data) -> str:
         return data.test[-1].text

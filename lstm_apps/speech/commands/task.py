@@ -29,7 +29,7 @@ AS_SPOKEN = Metric(
     "higher",
     "share of recordings whose word is recognised, without test-time augmentation",
 )
-_SCALER_RECORDINGS, _PARITY_INPUTS = 1000, 16  # recordings for each
+_SCALER_RECORDINGS = 1000
 BANDS = 40
 _FEWEST_SPEAKERS = 5  # for a split by speaker
 _MOST_WORDS = 2  # in a training example
@@ -254,14 +254,6 @@ class SpeechCommands(Application):
             spikes_over_time(features, short, detection.spikes(features, short, run)),
             detection_curve(features, long, detection.spikes(features, long, run)),
         ]
-
-    def parity_inputs(self, features: KeywordFeatures, data: Data) -> Arrays:
-        examples = self.examples(features, data.test)
-        chosen = np.unique(np.linspace(0, len(examples) - 1, _PARITY_INPUTS).astype(int))
-        return examples.batch(chosen, None)[0]
-
-    def output_scale(self, features: KeywordFeatures) -> float:
-        return 1.0  # probabilities
 
     def sample_input(self, features: KeywordFeatures, data: Data) -> str:
         return str(data.test[0].file)
